@@ -1,0 +1,471 @@
+//! One configuration file: its text checked against the table of keys, every problem with its line.
+//! For: the user's `config.toml` and a project's `callboard.toml`, which differ only in what they may set.
+//! Not for: deciding which file wins, or who is trusted.
+
+use crate::error::{ConfigError, Problem, Source, UntrustedKey, shown};
+use crate::keys::{KEYS, Key, Trust, Value, is_agent_name, nearest_key};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Name of a project's own configuration, at the root of its repository.
+pub const PROJECT_FILE: &str = "callboard.toml";
+
+/// Larger than any configuration; a bound on what an unknown repository can make us read.
+const LARGEST: u64 = 1 << 20;
+
+/// A value that has passed its check, and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub path: String,
+    pub key: &'static Key,
+    pub value: Value,
+    pub line: usize,
+    pub raw: String,
+}
+
+/// Something wrong, before it is known which layer the file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub line: usize,
+    pub key: String,
+    pub message: String,
+}
+
+/// What a file says, in the order of its lines.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    pub entries: Vec<Entry>,
+    /// Names of `[agents.<name>]` with their first line.
+    pub agents: Vec<(String, usize)>,
+    pub faults: Vec<Fault>,
+}
+
+/// Checks a whole text. Never stops at the first fault.
+pub(crate) fn parse(text: &str) -> Parsed {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut walk = Walk {
+        text,
+        parsed: Parsed::default(),
+    };
+    walk.table(&mut Vec::new(), document.get_ref());
+    let mut parsed = walk.parsed;
+    let broken: Vec<Fault> = errors
+        .iter()
+        .map(|error| Fault {
+            line: line_at(text, error.span().map_or(0, |span| span.start)),
+            key: String::new(),
+            message: format!("this is no TOML: {}", shown(error.message())),
+        })
+        .collect();
+    // What follows a broken line may be misread, so only what stands before it is worth telling.
+    if let Some(first) = broken.iter().map(|fault| fault.line).min() {
+        parsed.faults.retain(|fault| fault.line < first);
+        parsed.faults.extend(broken);
+    }
+    parsed.faults.sort_by_key(|fault| fault.line);
+    parsed.entries.sort_by_key(|entry| entry.line);
+    parsed
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = &text.as_bytes()[..offset.min(text.len())];
+    before.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+struct Walk<'t> {
+    text: &'t str,
+    parsed: Parsed,
+}
+
+impl Walk<'_> {
+    fn table(&mut self, path: &mut Vec<String>, table: &DeTable<'_>) {
+        for (name, value) in table {
+            path.push(name.get_ref().to_string());
+            let line = line_at(self.text, name.span().start);
+            self.item(path, line, value);
+            path.pop();
+        }
+    }
+
+    fn item(&mut self, path: &mut Vec<String>, line: usize, value: &Spanned<DeValue<'_>>) {
+        if path.len() == 2 && path[0] == "agents" && !self.agent(&path[1], line) {
+            return;
+        }
+        if let Some(key) = Key::find(path) {
+            self.value(path, key, line, value);
+        } else if !is_table_of_keys(path) {
+            self.unknown(path, line);
+        } else if let DeValue::Table(inner) = value.get_ref() {
+            self.table(path, inner);
+        } else {
+            let message = format!("expected a table: write [{}]", shown(&path.join(".")));
+            self.fault(line, path, message);
+        }
+    }
+
+    fn agent(&mut self, name: &str, line: usize) -> bool {
+        if is_agent_name(name) && name != crate::settings::STAND_IN {
+            self.parsed.agents.push((name.to_owned(), line));
+            return true;
+        }
+        let message = if name == crate::settings::STAND_IN {
+            "this name is taken by the embedded stand-in: choose another".to_owned()
+        } else {
+            "an agent's name uses a-z, 0-9, - and _, at most 40 characters".to_owned()
+        };
+        self.fault(line, &["agents".to_owned(), name.to_owned()], message);
+        false
+    }
+
+    fn value(
+        &mut self,
+        path: &[String],
+        key: &'static Key,
+        line: usize,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        match key.kind.check(value.get_ref()) {
+            Err(message) => self.fault(line, path, message),
+            Ok(checked) => self.parsed.entries.push(Entry {
+                path: path.join("."),
+                key,
+                value: checked,
+                line,
+                raw: shown(self.text.get(value.span()).unwrap_or_default()),
+            }),
+        }
+    }
+
+    fn unknown(&mut self, path: &[String], line: usize) {
+        let message = match nearest_key(path) {
+            Some(near) => format!("no such key; did you mean {near}?"),
+            None => format!("no such key; there are {}", siblings(path)),
+        };
+        self.fault(line, path, message);
+    }
+
+    fn fault(&mut self, line: usize, path: &[String], message: String) {
+        self.parsed.faults.push(Fault {
+            line,
+            key: shown(&path.join(".")),
+            message,
+        });
+    }
+}
+
+/// Whether keys live below this path: `run`, `agents`, `agents.<name>`.
+fn is_table_of_keys(path: &[String]) -> bool {
+    match path {
+        [only] => KEYS
+            .iter()
+            .any(|key| key.name.starts_with(&format!("{only}."))),
+        [first, _] => first == "agents",
+        _ => false,
+    }
+}
+
+/// What could stand where an unknown key stands.
+fn siblings(path: &[String]) -> String {
+    let prefix = match path {
+        [first, _] if is_table_of_keys(&path[..1]) => format!("{first}."),
+        [first, _, ..] if first == "agents" => "agents.<name>.".to_owned(),
+        _ => String::new(),
+    };
+    let names: Vec<&str> = KEYS
+        .iter()
+        .map(|key| key.name)
+        .filter(|name| name.starts_with(&prefix))
+        .collect();
+    names.join(", ")
+}
+
+/// Reads a file that may be absent.
+pub(crate) fn read_text(file: &Path) -> Result<Option<String>, ConfigError> {
+    let unreadable = |why: String| ConfigError::Unreadable {
+        file: file.to_owned(),
+        why,
+    };
+    let meta = match file.metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error.to_string())),
+        Ok(meta) => meta,
+    };
+    if !meta.is_file() {
+        return Err(unreadable("expected a regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|open| open.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(unreadable(
+            "larger than 1 MiB: no configuration is".to_owned(),
+        ));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..good]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        unreadable(format!("line {line} is not valid UTF-8: save it as UTF-8"))
+    })
+}
+
+/// A project's own configuration as it stands on disk, whether trusted or not.
+#[derive(Debug)]
+pub struct ProjectFile {
+    /// Root of the project.
+    pub root: PathBuf,
+    /// The file.
+    pub file: PathBuf,
+    /// SHA-256 of the content in lower-case hex.
+    pub sha256: String,
+    pub(crate) parsed: Parsed,
+}
+
+impl ProjectFile {
+    /// Reads `callboard.toml` at `root`; `None` when there is none. A symbolic link is refused: what it points at
+    /// could change without the repository changing.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unreadable`].
+    pub fn read(root: &Path) -> Result<Option<Self>, ConfigError> {
+        let file = root.join(PROJECT_FILE);
+        if file.is_symlink() {
+            return Err(ConfigError::Unreadable {
+                file,
+                why: "is a symbolic link: a project's configuration must be a regular file"
+                    .to_owned(),
+            });
+        }
+        let Some(text) = read_text(&file)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            root: root.to_owned(),
+            sha256: hex_of(&Sha256::digest(text.as_bytes())),
+            parsed: parse(&text),
+            file,
+        }))
+    }
+
+    /// The keys that need the user's trust.
+    #[must_use]
+    pub fn dangerous(&self) -> Vec<UntrustedKey> {
+        self.parsed
+            .entries
+            .iter()
+            .filter(|entry| entry.key.trust == Trust::Needed)
+            .map(|entry| UntrustedKey {
+                key: entry.path.clone(),
+                line: entry.line,
+                value: entry.raw.clone(),
+            })
+            .collect()
+    }
+
+    /// Everything wrong with it.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let place = |line| Source::Project {
+            file: self.file.clone(),
+            line,
+        };
+        faults_to_problems(&self.parsed.faults, place)
+    }
+}
+
+pub(crate) fn faults_to_problems(
+    faults: &[Fault],
+    place: impl Fn(usize) -> Source,
+) -> Vec<Problem> {
+    faults
+        .iter()
+        .map(|fault| Problem {
+            place: place(fault.line),
+            key: fault.key.clone(),
+            message: fault.message.clone(),
+        })
+        .collect()
+}
+
+fn hex_of(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<(usize, String, String)> {
+        parse(text)
+            .faults
+            .into_iter()
+            .map(|fault| (fault.line, fault.key, fault.message))
+            .collect()
+    }
+
+    fn only(text: &str) -> (usize, String, String) {
+        let all = faults(text);
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn a_good_file_has_no_faults() {
+        let parsed = parse(
+            "board = \"~/boards/one\"\n[run]\nagents = 2\ntask_timeout = \"90s\"\ntest_merges = false\n\
+             [tests]\ncommand = [\"make\", \"test\"]\n[agents.claude]\ncommand = \"claude -p\"\npass_env = [\"API_KEY\"]\n",
+        );
+        assert_eq!(parsed.faults, []);
+        let lines: Vec<(&str, usize)> = parsed
+            .entries
+            .iter()
+            .map(|e| (e.path.as_str(), e.line))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                ("board", 1),
+                ("run.agents", 3),
+                ("run.task_timeout", 4),
+                ("run.test_merges", 5),
+                ("tests.command", 7),
+                ("agents.claude.command", 9),
+                ("agents.claude.pass_env", 10),
+            ]
+        );
+    }
+
+    #[test]
+    fn all_faults_of_a_file_are_told_at_once() {
+        let all = faults(
+            "[run]\nagnets = 3\nattempts = \"three\"\ntask_timeout = 30\n[test]\ncommand = \"x\"\n",
+        );
+        let places: Vec<(usize, &str)> = all
+            .iter()
+            .map(|(line, key, _)| (*line, key.as_str()))
+            .collect();
+        assert_eq!(
+            places,
+            [
+                (2, "run.agnets"),
+                (3, "run.attempts"),
+                (4, "run.task_timeout"),
+                (5, "test")
+            ]
+        );
+        assert!(
+            all[0].2.contains("did you mean run.agents?"),
+            "{}",
+            all[0].2
+        );
+        assert!(all[1].2.contains("from 1 to 20"), "{}", all[1].2);
+        assert!(all[2].2.contains("with its unit"), "{}", all[2].2);
+    }
+
+    #[test]
+    fn ranges_are_held() {
+        for (text, key) in [
+            ("[run]\nagents = 0", "run.agents"),
+            ("[run]\nagents = 17", "run.agents"),
+            ("[run]\nagents = -3", "run.agents"),
+            ("[run]\ntask_timeout = \"0s\"", "run.task_timeout"),
+            ("[tests]\ntimeout = \"2d\"", "tests.timeout"),
+            ("[run]\nroadmap = \"../ROADMAP.md\"", "run.roadmap"),
+            (
+                "[run]\nintegration_branch = \"main\"",
+                "run.integration_branch",
+            ),
+            ("[log]\nlevel = \"verbose\"", "log.level"),
+            ("[tests]\ncommand = []", "tests.command"),
+            ("[tests]\ncommand = [1]", "tests.command"),
+            ("[agents.a]\npass_env = [\"GIT_DIR\"]", "agents.a.pass_env"),
+            ("run = 3", "run"),
+        ] {
+            let (_, found, _) = only(text);
+            assert_eq!(found, key, "{text}");
+        }
+        assert_eq!(faults("[run]\nagents = 16\nattempts = 0x3"), []);
+    }
+
+    #[test]
+    fn names_of_agents_are_plain() {
+        assert_eq!(only("[agents.\"My Agent\"]\ncommand = \"x\"").0, 1);
+        assert!(
+            only("[agents.stand-in]\ncommand = \"x\"")
+                .2
+                .contains("taken")
+        );
+        assert!(
+            only("[agents.a]\ncomand = \"x\"")
+                .2
+                .contains("agents.a.command")
+        );
+    }
+
+    #[test]
+    fn broken_toml_names_the_line_and_keeps_what_stands_before() {
+        let all = faults("[run]\nagnets = 1\nattempts = = 2\nunknown = 3\n");
+        assert_eq!((all[0].0, all[0].1.as_str()), (2, "run.agnets"));
+        assert_eq!(all[1].0, 3);
+        assert!(all[1].2.contains("no TOML"), "{:?}", all[1]);
+        assert!(all.iter().all(|(line, _, _)| *line <= 3), "{all:?}");
+    }
+
+    #[test]
+    fn a_key_twice_is_a_fault() {
+        assert_eq!(only("[run]\nagents = 1\nagents = 2\n").0, 3);
+    }
+
+    #[test]
+    fn control_characters_of_a_file_never_reach_the_terminal() {
+        let all = faults("\"\\u001b[2J\" = 1\n[log]\nlevel = \"\\u001b]0;x\\u0007\"\n");
+        assert_eq!(all.len(), 2);
+        for (_, key, message) in all {
+            assert!(!format!("{key}{message}").contains(char::is_control));
+        }
+    }
+
+    #[test]
+    fn the_hash_is_of_the_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        std::io::Write::write_all(
+            &mut File::create(dir.path().join(PROJECT_FILE)).unwrap(),
+            b"abc = 1\n",
+        )
+        .unwrap();
+        let file = ProjectFile::read(dir.path()).unwrap().unwrap();
+        // printf 'abc = 1\n' | sha256sum
+        let expected = "78f1a1656aa4c78dbb60ac7b5d1883ac87bd79028f8e85561ba00cb0f339cf89";
+        assert_eq!(file.sha256, expected);
+        assert_eq!(file.problems().len(), 1);
+        assert!(ProjectFile::read(Path::new("/nowhere")).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_regular_utf8_files_of_sane_size_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::io::Write::write_all(&mut File::create(at("latin1")).unwrap(), b"a=1\n# \xe9\n")
+            .unwrap();
+        File::create(at("huge"))
+            .unwrap()
+            .set_len(LARGEST + 1)
+            .unwrap();
+        let why = |name: &str| read_text(&at(name)).unwrap_err().to_string();
+        assert!(why("latin1").contains("line 2"), "{}", why("latin1"));
+        assert!(why("huge").contains("1 MiB"));
+        assert!(why("").contains("regular file"));
+
+        std::os::unix::fs::symlink("/etc/hostname", at(PROJECT_FILE)).unwrap();
+        let refused = ProjectFile::read(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("symbolic link"), "{refused}");
+    }
+}
