@@ -1,0 +1,152 @@
+//! Where log lines go and which of them.
+//!
+//! For: one subscriber for the process, on standard error, because standard output carries the protocol.
+//! Not for: reading the environment (the caller passes the filter) or choosing what to record.
+
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn, ParseError, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
+/// Why logging could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TracingError {
+    /// The filter has a part that is not understood.
+    #[error(
+        "the log filter {filter:?} is not understood: {source}. Write for example `warn` or `info,callboard_mcp=debug`"
+    )]
+    Filter {
+        /// The filter as given.
+        filter: String,
+        /// Which part is wrong.
+        source: ParseError,
+    },
+    /// Another subscriber is already in place.
+    #[error("logging was started twice in this process: {0}")]
+    Twice(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Sends log lines that pass `filter` (for example `warn` or `info,callboard_mcp=debug`) to standard error.
+///
+/// The protocol library writes whole messages at its lower levels; whatever the filter says, only its
+/// errors get through, so that parameters and results never reach a log.
+///
+/// # Errors
+/// A filter that is not understood, or a second call in one process.
+pub fn init_tracing(filter: &str, format: LogFormat) -> Result<(), TracingError> {
+    let filter = parse_filter(filter)?;
+    match format {
+        LogFormat::Text => text(filter, std::io::stderr).try_init()?,
+        LogFormat::Json => json(filter, std::io::stderr).try_init()?,
+    }
+    Ok(())
+}
+
+fn parse_filter(filter: &str) -> Result<EnvFilter, TracingError> {
+    EnvFilter::try_new(filter).map_err(|source| TracingError::Filter {
+        filter: filter.to_owned(),
+        source,
+    })
+}
+
+fn text<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(writer);
+    tracing_subscriber::registry().with(lines.with_filter(filter.and(redaction())))
+}
+
+fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().json().with_writer(writer);
+    tracing_subscriber::registry().with(lines.with_filter(filter.and(redaction())))
+}
+
+fn redaction() -> FilterFn<fn(&Metadata<'_>) -> bool> {
+    filter_fn(is_free_of_messages)
+}
+
+fn is_free_of_messages(metadata: &Metadata<'_>) -> bool {
+    let of_protocol = metadata.target().split("::").next() == Some("rmcp");
+    !of_protocol || (metadata.is_event() && *metadata.level() == Level::ERROR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Lines {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    fn log_some() {
+        tracing::debug!(target: "rmcp::service", request = "the secret", "received request");
+        tracing::warn!(target: "rmcp", "the secret");
+        tracing::error!(target: "rmcp::service", "the pipe broke");
+        tracing::debug!(target: "rmcpish", "ours");
+    }
+
+    #[test]
+    fn messages_never_reach_the_log_whatever_the_filter() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let filter = parse_filter("trace,rmcp::service=trace").unwrap();
+        tracing::subscriber::with_default(text(filter, move || writer.clone()), log_some);
+        let written = lines.text();
+        assert!(!written.contains("secret"), "{written}");
+        assert!(written.contains("the pipe broke"), "{written}");
+        assert!(written.contains("ours"), "{written}");
+    }
+
+    #[test]
+    fn json_lines_are_json() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let filter = parse_filter("info").unwrap();
+        tracing::subscriber::with_default(json(filter, move || writer.clone()), || {
+            tracing::info!(count = 3, "counted");
+        });
+        let line: serde_json::Value = serde_json::from_str(lines.text().trim()).unwrap();
+        assert_eq!(line["fields"]["message"], "counted");
+        assert_eq!(line["fields"]["count"], 3);
+    }
+
+    #[test]
+    fn a_wrong_filter_is_named() {
+        let error = parse_filter("callboard=loud").unwrap_err().to_string();
+        assert!(error.contains("callboard=loud"), "{error}");
+    }
+}
