@@ -1,0 +1,188 @@
+//! The one wrapper that every call goes through.
+//!
+//! For: the span, the time, the row in the call log, the panic guard, cancellation and the time limit.
+//! Not for: decoding arguments or shaping answers (the registry does), or knowing any tool.
+
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use callboard_store::Clock;
+use callboard_telemetry::{CallLog, CallRow, Outcome};
+use rmcp::RoleServer;
+use rmcp::service::RequestContext;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::{ANSWER_CHARS, CallContext, ErrorKind, ToolError};
+
+/// Nothing may block past 45 s; this ends what does in spite of it.
+const TIME_LIMIT: Duration = Duration::from_secs(55);
+/// What a call that was given up has to end by itself: short writes finish, waits notice.
+const GRACE: Duration = Duration::from_millis(300);
+
+pub(crate) type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
+
+/// What every call of one server shares.
+pub(crate) struct Wrapper {
+    pub(crate) server: &'static str,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) call_log: CallLog,
+    /// Cancelled when the connection ends.
+    pub(crate) closing: CancellationToken,
+}
+
+/// What is recorded of a call besides how it ended.
+pub(crate) struct Labels {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) request_bytes: usize,
+}
+
+enum Ending<T> {
+    Returned(Result<T, ToolError>),
+    Panicked,
+    GivenUp,
+    TimedOut,
+}
+
+impl Wrapper {
+    /// Runs `work` to one of its ends and records it. `size` tells the bytes of an answer.
+    pub(crate) async fn call<'w, T, W>(
+        &self,
+        labels: Labels,
+        request: &RequestContext<RoleServer>,
+        size: impl FnOnce(&T) -> usize,
+        work: W,
+    ) -> Result<T, ToolError>
+    where
+        W: FnOnce(CallContext) -> BoxFuture<'w, Result<T, ToolError>>,
+    {
+        let at_ms = self.clock.now_ms();
+        let began = Instant::now();
+        let given_up = self.closing.child_token();
+        let context = CallContext::new(request, given_up.clone());
+        let trace = context.trace().map(str::to_owned);
+        let span = tracing::info_span!("call", name = %labels.name, request = %request.id, trace);
+        let ending = supervise(work(context), &given_up, &request.ct)
+            .instrument(span.clone())
+            .await;
+        let (outcome, answer) = conclude(ending, &labels.name);
+        let row = CallRow {
+            at_ms,
+            server: self.server.into(),
+            tool: labels.name,
+            outcome,
+            error_kind: answer
+                .as_ref()
+                .err()
+                .map(|error| error.kind.as_str().into()),
+            duration_us: began.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
+            request_bytes: labels.request_bytes as u64,
+            response_bytes: answer
+                .as_ref()
+                .map_or_else(|error| error.to_string().len(), size)
+                as u64,
+            trace,
+        };
+        span.in_scope(|| log(&row));
+        self.call_log.record(row);
+        answer
+    }
+
+    /// Records a request that named nothing we have.
+    pub(crate) fn unknown(&self, what: &'static str) {
+        self.call_log.record(CallRow {
+            at_ms: self.clock.now_ms(),
+            server: self.server.into(),
+            tool: what.into(),
+            outcome: Outcome::Error,
+            error_kind: Some(ErrorKind::NotFound.as_str().into()),
+            duration_us: 0,
+            request_bytes: 0,
+            response_bytes: 0,
+            trace: None,
+        });
+    }
+}
+
+/// Polls `work` to its end, or until it is given up and its grace is over, or until its time is up.
+async fn supervise<T>(
+    work: BoxFuture<'_, Result<T, ToolError>>,
+    given_up: &CancellationToken,
+    by_client: &CancellationToken,
+) -> Ending<T> {
+    let mut work = pin!(guarded(work));
+    let limit = pin!(tokio::time::sleep(TIME_LIMIT));
+    tokio::select! {
+        biased;
+        ending = &mut work => return ending,
+        () = by_client.cancelled() => given_up.cancel(),
+        () = given_up.cancelled() => {}
+        () = limit => return Ending::TimedOut,
+    }
+    tokio::time::timeout(GRACE, work)
+        .await
+        .unwrap_or(Ending::GivenUp)
+}
+
+/// The work with its panics caught. The handler's state is behind an `Arc`, shared with other calls that go
+/// on in any case; nothing else outlives a panicked call.
+async fn guarded<T>(mut work: BoxFuture<'_, Result<T, ToolError>>) -> Ending<T> {
+    std::future::poll_fn(move |task| {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(task)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(answer)) => Poll::Ready(Ending::Returned(answer)),
+            Err(_) => Poll::Ready(Ending::Panicked),
+        }
+    })
+    .await
+}
+
+fn conclude<T>(ending: Ending<T>, name: &str) -> (Outcome, Result<T, ToolError>) {
+    match ending {
+        Ending::Returned(Ok(answer)) => (Outcome::Ok, Ok(answer)),
+        Ending::Returned(Err(error)) if error.kind == ErrorKind::Cancelled => {
+            (Outcome::Cancelled, Err(error))
+        }
+        Ending::Returned(Err(error)) => (Outcome::Error, Err(error)),
+        Ending::Panicked => (Outcome::Panic, Err(bug(name))),
+        Ending::GivenUp => (Outcome::Cancelled, Err(ToolError::cancelled())),
+        Ending::TimedOut => (Outcome::Cancelled, Err(too_slow(name))),
+    }
+}
+
+fn bug(name: &str) -> ToolError {
+    ToolError::internal(format!("{name} failed in a way it should not: this is a bug; the server goes on"))
+        .hint("look at the state before calling again, part of the work may be done; report the bug with the server's standard error")
+}
+
+fn too_slow(name: &str) -> ToolError {
+    let seconds = TIME_LIMIT.as_secs();
+    ToolError::new(ErrorKind::Limit, format!("{name} had not ended after {seconds} s and was stopped"))
+        .hint("look at the state before calling again, part of the work may be done; ask for less at once, or for a shorter wait")
+}
+
+fn log(row: &CallRow) {
+    let outcome = row.outcome.as_str();
+    let kind = row.error_kind.as_deref();
+    let us = row.duration_us;
+    if row.outcome == Outcome::Panic {
+        tracing::error!(outcome, us, "a call panicked");
+    } else {
+        tracing::info!(
+            outcome,
+            kind,
+            us,
+            response_bytes = row.response_bytes,
+            "call ended"
+        );
+    }
+    if row.response_bytes > ANSWER_CHARS as u64 * 2 {
+        tracing::warn!(tool = %row.tool, response_bytes = row.response_bytes, "an answer is too long; offer a cursor or a resource");
+    }
+}

@@ -1,0 +1,148 @@
+//! What a handler knows of the call it serves.
+//!
+//! For: noticing that the call was given up, telling the client how far it is, and naming the call in
+//! logs. Not for: the client's identity or rights.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
+use rmcp::service::RequestContext;
+use rmcp::{Peer, RoleServer};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// At most five reports a second.
+const BETWEEN_REPORTS: Duration = Duration::from_millis(200);
+
+/// Handed to every handler; clones are cheap and speak for the same call.
+#[derive(Clone)]
+pub struct CallContext {
+    id: RequestId,
+    trace: Option<Arc<str>>,
+    cancelled: CancellationToken,
+    progress: Option<Arc<Progress>>,
+}
+
+impl CallContext {
+    pub(crate) fn new(request: &RequestContext<RoleServer>, cancelled: CancellationToken) -> Self {
+        CallContext {
+            id: request.id.clone(),
+            trace: request
+                .meta
+                .get_traceparent()
+                .and_then(trace_id)
+                .map(Arc::from),
+            cancelled,
+            progress: request
+                .meta
+                .get_progress_token()
+                .map(|token| Arc::new(Progress::new(request.peer.clone(), token))),
+        }
+    }
+
+    /// The request's id, as the client chose it.
+    pub fn request_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// The caller's trace id (32 hexadecimal digits), where it sent one.
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
+    /// Completes when the client gave the call up or the connection ended. A handler that waits should wait
+    /// for this too and then answer [`ToolError::cancelled`](crate::ToolError::cancelled); one that does not is dropped shortly after,
+    /// at its next await.
+    pub async fn cancelled(&self) {
+        self.cancelled.cancelled().await;
+    }
+
+    /// Whether the call was given up.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
+    }
+
+    /// The token behind [`CallContext::cancelled`], for work that is handed on.
+    pub fn cancellation(&self) -> CancellationToken {
+        self.cancelled.clone()
+    }
+
+    /// Tells the client how far the call is: `done` units, of `total` if that is known.
+    ///
+    /// Does nothing if the client did not ask for progress, if `done` did not grow since the last report, or
+    /// if that was less than 200 ms ago (the last unit of a known total is always reported).
+    pub async fn progress(&self, done: u64, total: Option<u64>, message: &str) {
+        if let Some(progress) = &self.progress {
+            progress.report(done, total, message).await;
+        }
+    }
+}
+
+struct Progress {
+    peer: Peer<RoleServer>,
+    token: ProgressToken,
+    last: Mutex<Option<(u64, Instant)>>,
+}
+
+impl Progress {
+    fn new(peer: Peer<RoleServer>, token: ProgressToken) -> Self {
+        Progress {
+            peer,
+            token,
+            last: Mutex::new(None),
+        }
+    }
+
+    async fn report(&self, done: u64, total: Option<u64>, message: &str) {
+        if !self.is_due(done, total, Instant::now()) {
+            return;
+        }
+        let mut report = ProgressNotificationParam::new(self.token.clone(), as_number(done))
+            .with_message(message);
+        if let Some(total) = total {
+            report = report.with_total(as_number(total));
+        }
+        // The client may be gone; the call itself will notice.
+        let _ = self.peer.notify_progress(report).await;
+    }
+
+    fn is_due(&self, done: u64, total: Option<u64>, now: Instant) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|(before, at)| {
+            done > before && (now.duration_since(at) >= BETWEEN_REPORTS || total == Some(done))
+        });
+        if due {
+            *last = Some((done, now));
+        }
+        due
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the protocol counts in doubles; exact up to 2^53"
+)]
+fn as_number(count: u64) -> f64 {
+    count as f64
+}
+
+/// The trace id of a W3C `traceparent`, `00-<32 hex>-<16 hex>-<2 hex>`.
+fn trace_id(traceparent: &str) -> Option<&str> {
+    let id = traceparent.split('-').nth(1)?;
+    let well_formed = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    well_formed.then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_id_is_taken_only_from_a_sound_parent() {
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01";
+        assert_eq!(trace_id(parent), Some("0af7651916cd43dd8448eb211c80319c"));
+        assert_eq!(trace_id("00-short-00f067aa0ba902b7-01"), None);
+        assert_eq!(trace_id("'; DROP TABLE call"), None);
+    }
+}

@@ -1,0 +1,30 @@
+//! How it is spoken: tools, resources and prompts over MCP, in both protocol eras.
+//!
+//! For: one trait for each kind of thing a server offers, one wrapper that every call goes through (span,
+//! time, outcome row, panic guard, cancellation, time limit), and standard input and output as a
+//! transport. Not for: what the tools do, where the board is, or who may do what on it.
+
+mod call;
+mod context;
+mod decode;
+mod error;
+mod lines;
+mod param;
+mod prompt;
+mod resource;
+mod schema;
+mod serve;
+mod server;
+mod stdio;
+mod tool;
+mod view;
+
+pub use context::CallContext;
+pub use error::{ErrorKind, ToolError};
+pub use param::{Id, Limit, Line, NoParams, Text, Whole};
+pub use prompt::{Message, Prompt, PromptArgument, PromptArguments};
+pub use resource::{Resource, ResourcePage, ResourceRequest};
+pub use serve::{ServeError, run, runtime, serve_on, serve_stdio};
+pub use server::{Server, ServerSpec, ToolFacts};
+pub use tool::{Effect, Link, Render, Tool};
+pub use view::{ANSWER_CHARS, clip};
