@@ -233,6 +233,19 @@ impl Environment {
         &self.cwd
     }
 
+    /// The repository that a server was started in: where the client says its project is, else the current
+    /// directory, or the nearest directory above that has a `.git`.
+    #[must_use]
+    pub fn project_root(&self) -> Option<PathBuf> {
+        let told = self.get("CLAUDE_PROJECT_DIR").map(PathBuf::from);
+        let place = told
+            .unwrap_or_else(|| self.cwd.clone())
+            .canonicalize()
+            .ok()?;
+        let root = place.ancestors().find(|dir| dir.join(".git").exists())?;
+        Some(root.to_path_buf())
+    }
+
     /// The user's home directory.
     ///
     /// # Errors

@@ -171,6 +171,22 @@ impl Config {
         Self::from_layers(environment, layers).map(|(config, _)| config)
     }
 
+    /// The configuration of a server that a client has started: of the project it was started in, with
+    /// dangerous keys of an untrusted project file left out (and said in `warnings`).
+    ///
+    /// # Errors
+    /// As [`Config::load`], but for the trust.
+    pub fn for_server(env: &Environment, flags: &Overrides) -> Result<Config, ConfigError> {
+        let root = env.project_root();
+        let (mut config, untrusted) = Config::load_cautious(env, root.as_deref(), flags)?;
+        if let Some(untrusted) = untrusted {
+            config
+                .warnings
+                .push(ConfigError::Untrusted(untrusted).to_string());
+        }
+        Ok(config)
+    }
+
     /// As [`Config::load`], for a server that must start anyway: what an untrusted project file may not set is left
     /// out and told.
     ///

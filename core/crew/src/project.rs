@@ -1,0 +1,215 @@
+//! One repository as the crew works it: its board, its configuration, its branch of results.
+
+use crate::agent::Agent;
+use crate::error::CrewError;
+use callboard_config::{Config, Environment};
+use callboard_store::{Clock, Ids, Store};
+use callboard_worktree::{Remote, Repo};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is needed to work a repository.
+pub struct Setup {
+    /// A path inside the repository.
+    pub path: PathBuf,
+    /// The process's environment, read once.
+    pub environment: Environment,
+    /// The configuration, loaded for this repository.
+    pub config: Config,
+    /// Who does the work.
+    pub agent: Agent,
+    /// The program that runs [`callboard_console::supervise_if_asked`].
+    pub supervisor: PathBuf,
+    /// The open board.
+    pub store: Store,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of ids.
+    pub ids: Ids,
+    /// What to do with items that ended without success in an earlier run.
+    pub again: Again,
+}
+
+/// What to do with items that failed or were left for a person in an earlier run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Leave them as they are.
+    Leave,
+    /// Try them again, with all their retries.
+    Retry,
+}
+
+/// A repository, its board and its settings; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Project(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) repo: Repo,
+    pub(crate) root: PathBuf,
+    pub(crate) key: String,
+    pub(crate) environment: Environment,
+    pub(crate) config: Config,
+    pub(crate) agent: Agent,
+    pub(crate) supervisor: PathBuf,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Ids,
+    pub(crate) again: Again,
+    pub(crate) board: PathBuf,
+    pub(crate) roadmap: PathBuf,
+    pub(crate) integration: Integration,
+    /// Held while a result is merged: one at a time.
+    pub(crate) merging: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The branch that results are merged into.
+#[derive(Debug, Clone)]
+pub(crate) struct Integration {
+    /// Its name, here and at the remote.
+    pub(crate) branch: String,
+    /// The ref that we move. The branch itself, unless somebody has it checked out: moving it under
+    /// them would make their files look changed, so then a ref of our own goes ahead and only the
+    /// remote's branch follows.
+    pub(crate) reference: String,
+    /// Where it is pushed.
+    pub(crate) remote: Option<Remote>,
+}
+
+impl std::ops::Deref for Project {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Project {
+    pub(crate) fn open(setup: Setup) -> Result<Project, CrewError> {
+        let repo = discover(&setup.path)?;
+        let root = repo.root().to_path_buf();
+        let board = setup.config.board.value.clone();
+        let integration = Integration::of(&repo, &setup.config)?;
+        Ok(Project(Arc::new(Inner {
+            key: project_key(&root),
+            roadmap: setup.config.run.roadmap.value.clone(),
+            integration,
+            merging: Arc::new(tokio::sync::Mutex::new(())),
+            repo,
+            root,
+            board,
+            environment: setup.environment,
+            config: setup.config,
+            agent: setup.agent,
+            supervisor: setup.supervisor,
+            store: setup.store,
+            clock: setup.clock,
+            ids: setup.ids,
+            again: setup.again,
+        })))
+    }
+
+    /// The queue that only this project's crew claims from.
+    pub(crate) fn queue(&self) -> String {
+        queue_of(&self.root)
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Runs git on a blocking thread.
+    pub(crate) async fn git<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Project) -> Result<T, CrewError> + Send + 'static,
+    ) -> Result<T, CrewError> {
+        let project = self.clone();
+        tokio::task::spawn_blocking(move || work(&project))
+            .await
+            .map_err(|error| CrewError::Internal(error.to_string()))?
+    }
+
+    pub(crate) fn worktree_path(&self, attempt: &str) -> PathBuf {
+        self.board.join("worktrees").join(attempt)
+    }
+
+    pub(crate) fn log_path(&self, attempt: &str) -> PathBuf {
+        self.board.join("logs").join(format!("{attempt}.log"))
+    }
+
+    pub(crate) fn desk_path(&self, attempt: &str) -> PathBuf {
+        self.board.join("attempts").join(attempt)
+    }
+}
+
+/// The repository at `path`, with our mark on the git processes we start for it.
+pub(crate) fn discover(path: &Path) -> Result<Repo, CrewError> {
+    let first = Repo::discover(path, "callboard")?;
+    Ok(Repo::discover(path, &project_key(first.root()))?)
+}
+
+/// The queue of a repository's roadmap tasks.
+#[must_use]
+pub fn queue_of(root: &Path) -> String {
+    format!("roadmap:{}", project_key(root))
+}
+
+/// A short name for a repository that is the same in every process: its directory's name and a hash of
+/// its whole path.
+#[must_use]
+pub fn project_key(root: &Path) -> String {
+    let name: String = root
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(40)
+        .collect();
+    format!("{name}-{:08x}", fnv1a(root.to_string_lossy().as_bytes()))
+}
+
+/// FNV-1a, 64 bits folded to 32: stable across versions and machines, which std's hasher is not.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    u32::try_from((hash >> 32) ^ (hash & 0xffff_ffff)).unwrap_or(0)
+}
+
+impl Integration {
+    fn of(repo: &Repo, config: &Config) -> Result<Integration, CrewError> {
+        let branch = config.run.integration_branch.value.clone();
+        callboard_worktree::check_branch(&branch)?;
+        let remote = repo.origin()?;
+        let reference = match repo.checked_out_at(&branch)? {
+            None => format!("refs/heads/{branch}"),
+            Some(_) if remote.is_some() => format!("refs/callboard/onto/{branch}"),
+            Some(path) => {
+                return Err(CrewError::refused(
+                    format!("the branch {branch} is checked out in {}", path.display()),
+                    "switch that checkout to another branch (git switch), or leave out --onto: results \
+                     then go to callboard/integration",
+                ));
+            }
+        };
+        Ok(Integration {
+            branch,
+            reference,
+            remote,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_differ_by_path_and_are_plain() {
+        let a = project_key(Path::new("/home/me/My Project"));
+        let b = project_key(Path::new("/srv/My Project"));
+        assert_ne!(a, b);
+        assert!(a.starts_with("my-project-"), "{a}");
+        assert_eq!(a, project_key(Path::new("/home/me/My Project")));
+    }
+}
