@@ -1,0 +1,9 @@
+//! The assigner by itself: the MCP server for a board, on standard input and output.
+
+use callboard_config::{Config, Environment, Overrides};
+
+fn main() -> anyhow::Result<()> {
+    let environment = Environment::from_process();
+    let config = Config::for_server(&environment, &Overrides::default())?;
+    callboard_assigner_server::serve(environment, config)
+}

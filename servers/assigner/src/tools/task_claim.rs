@@ -1,0 +1,235 @@
+//! `task_claim`.
+
+use super::task_wait::MAX_S;
+use crate::Assigner;
+use crate::views::{Facts, lines, page, time};
+use callboard_mcp::{CallContext, Effect, Line, Link, Render, Tool, ToolError, Whole};
+use callboard_scheduling::{
+    Claim, DEFAULT_LEASE_MS, DEFAULT_QUEUE, Lease, Outcome, Task, queue_ready, span, task_claim,
+    task_release,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The longest piece of a prompt in the answer, in characters.
+const PROMPT_CHARS: usize = 6_000;
+/// Environment and metadata that are longer are left to the resource, in bytes of JSON.
+const JSON_BYTES: usize = 2_000;
+/// A caller that asked for progress hears at least this often that we are still there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// Takes a task to work on.
+pub struct TaskClaim;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    /// Your name.
+    #[schemars(with = "String")]
+    worker: Line<120>,
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    queue: Option<Line<120>>,
+    /// How long the lease holds without a heartbeat; 300 by default.
+    #[serde(default)]
+    #[schemars(with = "Option<u32>")]
+    lease_s: Option<LeaseSeconds>,
+    /// How long to wait if there is no task; up to 45.
+    #[serde(default)]
+    #[schemars(with = "Option<u32>")]
+    wait_s: Option<Whole<0, MAX_S>>,
+}
+
+/// From a second to a day.
+pub(super) type LeaseSeconds = Whole<1, 86_400>;
+
+/// A lease's length in milliseconds.
+pub(super) fn lease_ms(given: Option<LeaseSeconds>) -> i64 {
+    given.map_or(DEFAULT_LEASE_MS, |seconds| i64::from(seconds.get()) * 1000)
+}
+
+/// A task and its lease, or the word that there is none.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Claimed {
+    claimed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fence: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_until: Option<String>,
+    /// What to call next.
+    next: String,
+    /// What is to be done, and where.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    more: Map<String, Value>,
+}
+
+impl Render for Claimed {
+    fn text(&self) -> String {
+        let mut out = match (&self.task, self.fence) {
+            (Some(task), Some(fence)) => format!("claimed {task} with fence {fence}"),
+            _ => "no task".to_owned(),
+        };
+        out.push_str(&lines(&self.more));
+        if let Some(until) = &self.lease_until {
+            out.push_str(&format!("\nlease until {until}"));
+        }
+        out.push_str(&format!("\n{}", self.next));
+        out
+    }
+
+    fn links(&self) -> Vec<Link> {
+        match &self.task {
+            Some(task) if self.more.contains_key("left_out") => vec![Link {
+                uri: format!("callboard://task/{task}"),
+                name: "task".to_owned(),
+                description: "All of it".to_owned(),
+                mime: "application/json",
+            }],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Tool<Assigner> for TaskClaim {
+    const NAME: &'static str = "task_claim";
+    const TITLE: &'static str = "Claim a task";
+    const DESCRIPTION: &'static str = "Takes the most urgent ready task, for you alone, until its lease ends. Every later call about it carries the fence given here.";
+    const EFFECT: Effect = Effect::Write {
+        destructive: false,
+        idempotent: false,
+    };
+    type Params = Params;
+    type Output = Claimed;
+
+    async fn call(
+        board: Arc<Assigner>,
+        params: Params,
+        ctx: CallContext,
+    ) -> Result<Claimed, ToolError> {
+        let wait_s = params.wait_s.map_or(0, Whole::get);
+        let claim = Claim {
+            queue: params
+                .queue
+                .map_or_else(|| DEFAULT_QUEUE.to_owned(), String::from),
+            lease_ms: lease_ms(params.lease_s),
+            ..Claim::by(params.worker)
+        };
+        // Before the first look, so that no task can be posted between the two unnoticed.
+        let mut changes = board.store().changes();
+        let began = Instant::now();
+        let end = began + Duration::from_secs(wait_s.into());
+        loop {
+            if let Some(task) = attempt(&board, &claim).await? {
+                return given(&board, task, &ctx).await;
+            }
+            if Instant::now() >= end {
+                return Ok(nothing(&claim.queue));
+            }
+            loop {
+                let so_far = began.elapsed().as_secs();
+                ctx.progress(so_far, Some(wait_s.into()), "no task is ready")
+                    .await;
+                tokio::select! {
+                    () = ctx.cancelled() => return Err(ToolError::cancelled()),
+                    _ = changes.changed() => {}
+                    () = tokio::time::sleep_until(end.min(Instant::now() + SIGN_OF_LIFE)) => {}
+                }
+                // A look costs no write; many may wait on one queue.
+                if Instant::now() >= end || board.look(|c, _| queue_ready(c, &claim.queue))? {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn attempt(board: &Assigner, claim: &Claim) -> Result<Option<Task>, ToolError> {
+    let (attempt, claim) = (board.id("a_"), claim.clone());
+    board
+        .write(move |c, now| task_claim(c, now, &attempt, &claim))
+        .await
+}
+
+/// Hands the task over, unless there is nobody any more to take it: then it goes back at once, without
+/// waiting for its lease to run out.
+async fn given(board: &Assigner, task: Task, ctx: &CallContext) -> Result<Claimed, ToolError> {
+    if !ctx.is_cancelled() {
+        return Ok(claimed(&task, board.now()));
+    }
+    let lease = Lease {
+        task: task.id,
+        fence: task.fence,
+    };
+    let why = "the client gave up the call that claimed it";
+    board
+        .write(move |c, now| task_release(c, now, &lease, Outcome::Released, why))
+        .await?;
+    Err(ToolError::cancelled())
+}
+
+fn nothing(queue: &str) -> Claimed {
+    Claimed {
+        claimed: false,
+        task: None,
+        fence: None,
+        lease_until: None,
+        next: format!(
+            "no task is ready in queue {queue:?}: call task_claim again with wait_s, or see task_list"
+        ),
+        more: Map::new(),
+    }
+}
+
+fn claimed(task: &Task, now: i64) -> Claimed {
+    let left = span(task.lease_until.unwrap_or(now) - now);
+    Claimed {
+        claimed: true,
+        task: Some(task.id.clone()),
+        fence: Some(task.fence),
+        lease_until: task.lease_until.map(time),
+        next: format!(
+            "do it; call task_heartbeat within {left}, then task_finish, task_fail or task_release, with the fence"
+        ),
+        more: work(task),
+    }
+}
+
+/// What the worker needs to know.
+fn work(task: &Task) -> Map<String, Value> {
+    let mut facts = Facts::default();
+    let prompt = page(&task.prompt, 0, PROMPT_CHARS);
+    let mut left_out = Vec::new();
+    if prompt.next.is_some() {
+        left_out.push(format!(
+            "the rest of the prompt: task_get with prompt_cursor {PROMPT_CHARS}"
+        ));
+    }
+    facts
+        .add("title", task.title.as_str())
+        .add("prompt", prompt.text)
+        .add("attempt", task.attempts)
+        .add("last_failure", task.reason.as_deref())
+        .add("kind", task.kind.as_str())
+        .add("project", task.project.as_deref())
+        .add("branch", task.branch.as_deref())
+        .add("working_dir", task.working_dir.as_deref())
+        .add("tags", task.tags.clone())
+        .add("timeout_s", task.timeout_ms.map(|ms| ms / 1000));
+    let env = serde_json::to_value(&task.env).unwrap_or_default();
+    for (name, value) in [("env", env), ("metadata", task.metadata.clone())] {
+        if value.to_string().len() <= JSON_BYTES {
+            facts.add(name, value);
+        } else {
+            left_out.push(format!("{name}: read callboard://task/{}", task.id));
+        }
+    }
+    facts.add("left_out", left_out);
+    facts.done()
+}

@@ -1,0 +1,7 @@
+//! The server through the real protocol, in memory.
+//!
+//! For: what a client sees of every tool, resource and prompt, and what they do to the board. Not for: the
+//! rules of scheduling, which are tested there.
+#![allow(clippy::unwrap_used)]
+
+mod offer;
