@@ -1,0 +1,95 @@
+//! The one command: works a roadmap, runs any server on stdio, and does the everyday chores.
+//!
+//! For: turning what was typed into calls of the core, and what comes back into something to read.
+//! Not for: deciding anything about tasks, git or agents.
+
+mod doctor;
+mod example;
+mod init;
+mod run;
+mod show;
+mod trust;
+
+use callboard_config::{Config, Environment, Overrides};
+use clap::{Parser, Subcommand};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Runs an orchestra of coding agents: a roadmap worked on branches, and the MCP servers behind it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "callboard",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Work a repository's ROADMAP.md to its end, with several agents at once.
+    Run(run::RunArgs),
+    /// The MCP server for the board (tasks, leases, waits), on standard input and output.
+    Assigner(ServerArgs),
+    /// The MCP server that works a roadmap, on standard input and output.
+    Roadmap(ServerArgs),
+    /// Write the servers into a project's .mcp.json, keeping what is there.
+    Init(init::InitArgs),
+    /// Tell what is present, what is missing, and what to type.
+    Doctor(doctor::DoctorArgs),
+    /// Trust a project's callboard.toml to name commands.
+    Trust(trust::TrustArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ServerArgs {
+    /// The directory of the board.
+    #[arg(long, value_name = "DIR")]
+    board: Option<std::path::PathBuf>,
+}
+
+fn main() -> ExitCode {
+    callboard_console::supervise_if_asked();
+    let environment = Environment::from_process();
+    if let Some(code) = callboard_crew::play_if_asked(&environment) {
+        return code;
+    }
+    match dispatch(Arguments::parse(), environment) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "callboard: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments, environment: Environment) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout();
+    match arguments.command {
+        Command::Run(args) => run::run(&args, environment),
+        Command::Assigner(args) => serve(&args, &environment, callboard_assigner_server::serve),
+        Command::Roadmap(args) => serve(&args, &environment, callboard_roadmap_server::serve),
+        Command::Init(args) => init::init(&args, &environment, &mut out),
+        Command::Doctor(args) => doctor::doctor(&args, &environment, &mut out),
+        Command::Trust(args) => trust::trust(&args, &environment, &mut out),
+    }
+}
+
+fn serve(
+    args: &ServerArgs,
+    environment: &Environment,
+    server: impl FnOnce(Environment, Config) -> anyhow::Result<()>,
+) -> anyhow::Result<ExitCode> {
+    let flags = Overrides {
+        board: args.board.clone(),
+        ..Overrides::default()
+    };
+    server(
+        environment.clone(),
+        Config::for_server(environment, &flags)?,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,215 @@
+//! `callboard run`: from a path to a worked roadmap.
+
+use crate::{example, show};
+use anyhow::Context as _;
+use callboard_config::{Config, Environment, Overrides, Projects};
+use callboard_crew::{Again, Agent, Crew, Report, Setup};
+use callboard_store::{Ids, Options, Store, SystemClock};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// What `callboard run` takes.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// A repository with a ROADMAP.md, or an example of this project (a copy of it is worked).
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    /// The agent: a configured name, or a command line (it gets the prompt on standard input).
+    #[arg(long, value_name = "NAME|COMMAND")]
+    agent: Option<String>,
+    /// A variable of your environment that the agent may see; can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pass_env: Vec<String>,
+    /// How many agents work at once.
+    #[arg(long, value_name = "N")]
+    agents: Option<u32>,
+    /// How often an item is tried before it is left for a person.
+    #[arg(long, value_name = "N")]
+    attempts: Option<u32>,
+    /// How long an agent may take for one attempt ("30m").
+    #[arg(long, value_name = "TIME", value_parser = callboard_config::parse_duration)]
+    timeout: Option<Duration>,
+    /// The branch that results are merged into; `main` only if you name it here.
+    #[arg(long, value_name = "BRANCH")]
+    onto: Option<String>,
+    /// The roadmap, relative to the repository.
+    #[arg(long, value_name = "FILE")]
+    roadmap: Option<PathBuf>,
+    /// The command that runs the project's tests, instead of the configured or detected one.
+    #[arg(long, value_name = "COMMAND")]
+    tests: Option<String>,
+    /// The directory of the board.
+    #[arg(long, value_name = "DIR")]
+    board: Option<PathBuf>,
+    /// Try again what failed or was left for a person in an earlier run.
+    #[arg(long)]
+    retry: bool,
+    /// Where an example's copy goes; must not exist yet.
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    /// Print events as JSON, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The exit code when some items need a person.
+const NEEDS_PERSON: u8 = 2;
+/// The exit code after Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Works a repository, or a copy of an example.
+///
+/// # Errors
+/// Whatever keeps work from beginning or ends it early.
+pub fn run(args: &RunArgs, environment: Environment) -> anyhow::Result<ExitCode> {
+    let path = environment.cwd().join(&args.path);
+    anyhow::ensure!(path.is_dir(), "{} is not a directory", path.display());
+    let path = if example::is_example(&path) {
+        example::copy(&path, args.to.as_deref(), &environment, args.json)?
+    } else {
+        anyhow::ensure!(
+            args.to.is_none(),
+            "--to is for examples, and {} is a repository of its own",
+            path.display()
+        );
+        path
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let code = runtime.block_on(work(args, environment, &path));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    code
+}
+
+async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::Result<ExitCode> {
+    let root = callboard_worktree::Repo::discover(path, "callboard")?
+        .root()
+        .to_path_buf();
+    let config = Config::load(&environment, Some(&root), &overrides(args))?;
+    callboard_telemetry::init_tracing(config.log.level.value.as_str(), log_format(&config))?;
+    let program = callboard_console::this_program()?;
+    let mut agent = Agent::choose(&config, &root, &program)?;
+    agent.pass_env.extend(args.pass_env.iter().cloned());
+    let board = config.board.value.clone();
+    remember_board(&environment, &root, args)?;
+    let store = Store::open(Options::board(&board), &[callboard_scheduling::MIGRATIONS])
+        .with_context(|| format!("opening the board {}", board.display()))?;
+    let crew = Crew::open(Setup {
+        path: root.clone(),
+        environment,
+        config,
+        agent,
+        supervisor: program,
+        store,
+        clock: Arc::new(SystemClock),
+        ids: Ids::system(),
+        again: if args.retry {
+            Again::Retry
+        } else {
+            Again::Leave
+        },
+    })?;
+    let stop = CancellationToken::new();
+    let shown = tokio::spawn(show::follow(crew.events(), style(args)));
+    tokio::spawn(stop_on_signal(stop.clone()));
+    let report = crew.run(stop.clone()).await;
+    // The listener ends with the last sender.
+    drop(crew);
+    let _ = tokio::time::timeout(Duration::from_secs(2), shown).await;
+    finish(args, &report?, &root, stop.is_cancelled())
+}
+
+fn overrides(args: &RunArgs) -> Overrides {
+    Overrides {
+        board: args.board.clone(),
+        agents: args.agents,
+        agent: args.agent.clone(),
+        attempts: args.attempts,
+        task_timeout: args.timeout,
+        integration_branch: args.onto.clone(),
+        roadmap: args.roadmap.clone(),
+        test_command: args.tests.clone(),
+        ..Overrides::default()
+    }
+}
+
+/// A board named on the command line is the project's board from then on, so that the next call without
+/// the flag goes on where this one stopped.
+fn remember_board(environment: &Environment, root: &Path, args: &RunArgs) -> anyhow::Result<()> {
+    if let Some(board) = &args.board {
+        Projects::of(environment)?.set_board(root, &environment.cwd().join(board))?;
+    }
+    Ok(())
+}
+
+fn log_format(config: &Config) -> callboard_telemetry::LogFormat {
+    match config.log.format.value {
+        callboard_config::LogStyle::Json => callboard_telemetry::LogFormat::Json,
+        callboard_config::LogStyle::Text => callboard_telemetry::LogFormat::Text,
+    }
+}
+
+fn style(args: &RunArgs) -> show::Style {
+    if args.json {
+        show::Style::Json
+    } else if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
+        show::Style::Live
+    } else {
+        show::Style::Lines
+    }
+}
+
+/// The first signal stops cleanly; the second ends at once (the supervisors then end what they lead).
+async fn stop_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if stop.is_cancelled() {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "stopping: ending the agents (once more ends at once)"
+        );
+        stop.cancel();
+    }
+}
+
+fn finish(args: &RunArgs, report: &Report, root: &Path, stopped: bool) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    let again = format!("callboard run {}", show::quoted(root));
+    if !args.json {
+        show::table(&mut out, report)?;
+        if stopped {
+            writeln!(out, "\nStopped. Nothing is lost; to go on: {again}")?;
+        } else if !report.all_done() {
+            writeln!(
+                out,
+                "\nSome items need a person. When that is done: {again} --retry"
+            )?;
+        }
+    }
+    Ok(if stopped {
+        ExitCode::from(INTERRUPTED)
+    } else if report.all_done() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(NEEDS_PERSON)
+    })
+}

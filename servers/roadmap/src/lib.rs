@@ -1,0 +1,80 @@
+//! The roadmap server: a repository's ROADMAP.md read, edited, and worked to merged branches, over MCP.
+//!
+//! For: tools that find the repository, make one call of the core, and say what came of it. Not for:
+//! deciding what an item or a task may become, running agents or git itself, or knowing the board's other
+//! tasks (the assigner shows those).
+
+mod desk;
+mod document;
+mod errors;
+mod file;
+mod place;
+mod progress;
+mod prompts;
+mod resources;
+mod state;
+mod table;
+mod tools;
+mod view;
+
+pub use state::Roadmaps;
+
+use callboard_config::{Config, Environment, LogStyle};
+use callboard_mcp::{Server, ServerSpec};
+use callboard_telemetry::{CallLog, LogFormat};
+use std::sync::Arc;
+
+const SPEC: ServerSpec = ServerSpec {
+    name: "roadmap",
+    title: "Callboard roadmap",
+    version: env!("CARGO_PKG_VERSION"),
+    instructions: "Works a repository's ROADMAP.md: each open item becomes a task, an agent works on it in a \
+branch and worktree of its own, the project's tests run, and what passes is merged into the integration branch \
+(callboard/integration unless configured), never into main and never in the user's checkout.\n\
+Usual course: roadmap_read to see the plan as it is understood; roadmap_start; roadmap_wait again and again until \
+state is no longer running; roadmap_status for the table of outcomes. roadmap_load only posts the tasks. \
+item_set_status and item_check edit the user's ROADMAP.md file itself; agents see an edit once it is committed.\n\
+path is the absolute path of a repository; left out, it is the client's project. Agents are named by a name from \
+the user's configuration, never by a command line. The work of roadmap_start ends with this server's process; \
+`callboard run <path>` in a terminal goes on without a client. The assigner server shows the tasks and their logs.",
+};
+
+/// The server over `state`, ready to be served.
+#[must_use]
+pub fn server(state: Arc<Roadmaps>, call_log: CallLog) -> Server<Roadmaps> {
+    Server::new(SPEC, state, call_log)
+        .tool::<tools::RoadmapRead>()
+        .tool::<tools::RoadmapLoad>()
+        .tool::<tools::RoadmapStart>()
+        .tool::<tools::RoadmapWait>()
+        .tool::<tools::RoadmapStatus>()
+        .tool::<tools::RoadmapStop>()
+        .tool::<tools::ItemSetStatus>()
+        .tool::<tools::ItemCheck>()
+        .resource::<resources::Document>()
+        .resource::<resources::Table>()
+        .prompt::<prompts::PlanRoadmap>()
+        .prompt::<prompts::ReportRoadmap>()
+        .on_shutdown(|state: Arc<Roadmaps>| async move { state.close().await })
+}
+
+/// Serves standard input and output until input ends. The program must be one that begins with
+/// [`callboard_console::supervise_if_asked`] and [`callboard_crew::play_if_asked`]: it is started again for
+/// each child.
+///
+/// # Errors
+/// No runtime, or no session.
+pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
+    let format = match config.log.format.value {
+        LogStyle::Json => LogFormat::Json,
+        LogStyle::Text => LogFormat::Text,
+    };
+    callboard_telemetry::init_tracing(config.log.level.value.as_str(), format)?;
+    let program = callboard_console::this_program()?;
+    callboard_mcp::run(async move {
+        let call_log = CallLog::open(&config.board.value);
+        let state = Roadmaps::new(environment, config, program);
+        callboard_mcp::serve_stdio(server(Arc::new(state), call_log)).await
+    })??;
+    Ok(())
+}

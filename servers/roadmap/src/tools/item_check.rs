@@ -1,0 +1,62 @@
+//! `item_check`: a check-box of an item in the user's file.
+
+use super::edit::{EditOutput, edit};
+use crate::place::PathText;
+use crate::state::Roadmaps;
+use callboard_mcp::{CallContext, Effect, Line, Tool, ToolError};
+use callboard_roadmap::{ItemKey, set_deliverable};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ItemCheckParams {
+    /// Absolute path of the repository; default: the client's project.
+    #[serde(default)]
+    path: Option<PathText>,
+    /// The file inside it; default: the configured one.
+    #[serde(default)]
+    roadmap: Option<Line<1024>>,
+    /// The item's key.
+    item: Line<200>,
+    /// The deliverable's text or number.
+    deliverable: Line<1000>,
+    /// Ticked or not.
+    done: bool,
+}
+
+pub(crate) struct ItemCheck;
+
+impl Tool<Roadmaps> for ItemCheck {
+    const NAME: &'static str = "item_check";
+    const TITLE: &'static str = "Tick a deliverable";
+    const DESCRIPTION: &'static str = "Ticks or unticks a deliverable of an item in the user's roadmap file. Only the \
+mark changes; answers the line before and after. Does not commit.";
+    const EFFECT: Effect = Effect::Write {
+        destructive: false,
+        idempotent: true,
+    };
+    type Params = ItemCheckParams;
+    type Output = EditOutput;
+
+    async fn call(
+        server: Arc<Roadmaps>,
+        params: ItemCheckParams,
+        _: CallContext,
+    ) -> Result<EditOutput, ToolError> {
+        let (key, which, done) = (
+            ItemKey::from(&*params.item),
+            String::from(params.deliverable),
+            params.done,
+        );
+        let change = move |bytes: &[u8]| set_deliverable(bytes, &key, &which, done);
+        edit(
+            &server,
+            params.path.as_ref(),
+            params.roadmap.as_deref(),
+            change,
+        )
+        .await
+    }
+}

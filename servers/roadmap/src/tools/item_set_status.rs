@@ -1,0 +1,80 @@
+//! `item_set_status`: an item's status in the user's file.
+
+use super::edit::{EditOutput, edit};
+use crate::place::PathText;
+use crate::state::Roadmaps;
+use callboard_mcp::{CallContext, Effect, Line, Tool, ToolError};
+use callboard_roadmap::{ItemKey, Status, set_status};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ItemSetStatusParams {
+    /// Absolute path of the repository; default: the client's project.
+    #[serde(default)]
+    path: Option<PathText>,
+    /// The file inside it; default: the configured one.
+    #[serde(default)]
+    roadmap: Option<Line<1024>>,
+    /// The item's key.
+    item: Line<200>,
+    status: NewStatus,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum NewStatus {
+    Planned,
+    InProgress,
+    Done,
+    Blocked,
+    Failed,
+    Cancelled,
+}
+
+impl From<NewStatus> for Status {
+    fn from(status: NewStatus) -> Status {
+        match status {
+            NewStatus::Planned => Status::Planned,
+            NewStatus::InProgress => Status::InProgress,
+            NewStatus::Done => Status::Done,
+            NewStatus::Blocked => Status::Blocked,
+            NewStatus::Failed => Status::Failed,
+            NewStatus::Cancelled => Status::Cancelled,
+        }
+    }
+}
+
+pub(crate) struct ItemSetStatus;
+
+impl Tool<Roadmaps> for ItemSetStatus {
+    const NAME: &'static str = "item_set_status";
+    const TITLE: &'static str = "Set an item's status";
+    const DESCRIPTION: &'static str = "Sets an item's status in the user's roadmap file, in the style it is written in. \
+Only the bytes of the status change; answers the line before and after. Does not commit.";
+    // The words that stood there, remarks included, are replaced.
+    const EFFECT: Effect = Effect::Write {
+        destructive: true,
+        idempotent: true,
+    };
+    type Params = ItemSetStatusParams;
+    type Output = EditOutput;
+
+    async fn call(
+        server: Arc<Roadmaps>,
+        params: ItemSetStatusParams,
+        _: CallContext,
+    ) -> Result<EditOutput, ToolError> {
+        let (key, status) = (ItemKey::from(&*params.item), params.status.into());
+        let change = move |bytes: &[u8]| set_status(bytes, &key, status);
+        edit(
+            &server,
+            params.path.as_ref(),
+            params.roadmap.as_deref(),
+            change,
+        )
+        .await
+    }
+}

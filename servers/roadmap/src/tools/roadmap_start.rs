@@ -1,0 +1,194 @@
+//! `roadmap_start`: the crew at work in the background of this process.
+
+use crate::desk::{Facts, Run};
+use crate::errors;
+use crate::place::{PathText, Place, blocking};
+use crate::state::{Roadmaps, busy_elsewhere};
+use callboard_config::Overrides;
+use callboard_crew::{Again, Agent, CrewError};
+use callboard_mcp::{CallContext, Effect, ErrorKind, Id, Render, Tool, ToolError, Whole};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the roadmap may take to be read before the answer goes out without its number of items.
+const LOADING: Duration = Duration::from_secs(10);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RoadmapStartParams {
+    /// Absolute path of the repository; default: the client's project.
+    #[serde(default)]
+    path: Option<PathText>,
+    /// Name of an agent in the user's configuration; default: the configured one.
+    #[serde(default)]
+    agent: Option<Id>,
+    /// How many work at once.
+    #[serde(default)]
+    agents: Option<Whole<1, 16>>,
+    /// Try again what failed or was left for a person.
+    #[serde(default)]
+    retry: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RoadmapStartOutput {
+    run: String,
+    state: String,
+    already_running: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<usize>,
+    agent: String,
+    agents: u32,
+    integration: String,
+    board: String,
+    note: String,
+}
+
+impl Render for RoadmapStartOutput {
+    fn text(&self) -> String {
+        let already = if self.already_running {
+            "was already at work: "
+        } else {
+            ""
+        };
+        let items = self
+            .items
+            .map_or(String::new(), |items| format!(", {items} open items"));
+        format!(
+            "{already}run {} is {}{items}, up to {} agents at once ({}), results go to {}; board {}\n{}\n",
+            self.run, self.state, self.agents, self.agent, self.integration, self.board, self.note
+        )
+    }
+}
+
+pub(crate) struct RoadmapStart;
+
+impl Tool<Roadmaps> for RoadmapStart {
+    const NAME: &'static str = "roadmap_start";
+    const TITLE: &'static str = "Work a roadmap";
+    const DESCRIPTION: &'static str = "Works a repository's committed roadmap to its end with several agents at once, in \
+the background; answers at once with a run id (then roadmap_wait). Each item: own branch and worktree, tests, commit, \
+push, merge into the integration branch. The work belongs to this server process and ends, interrupted but with nothing \
+lost, when the client closes it; `callboard run` is for work that must go on.";
+    const EFFECT: Effect = Effect::Write {
+        destructive: false,
+        idempotent: false,
+    };
+    const OPEN_WORLD: bool = true;
+    type Params = RoadmapStartParams;
+    type Output = RoadmapStartOutput;
+
+    async fn call(
+        server: Arc<Roadmaps>,
+        params: RoadmapStartParams,
+        ctx: CallContext,
+    ) -> Result<RoadmapStartOutput, ToolError> {
+        let place = settled(&server, &params).await?;
+        let (run, already) = begin(&server, &place, params.retry).await?;
+        tokio::select! {
+            began = run.began_within(LOADING) => began?,
+            () = ctx.cancelled(), if !already => {
+                // Nobody will learn of this run.
+                run.stop();
+                return Err(ToolError::cancelled());
+            }
+        }
+        Ok(view(&run, already, &place))
+    }
+}
+
+/// The repository with the settings of this call. An agent is a name, so that no client can bring a command line.
+async fn settled(server: &Roadmaps, params: &RoadmapStartParams) -> Result<Place, ToolError> {
+    let place = server.place(params.path.as_ref()).await?.trusted()?;
+    let agent = params.agent.as_ref().map(|agent| agent.to_string());
+    if let Some(agent) = &agent
+        && !place.config.agents.contains_key(agent)
+    {
+        return Err(unknown_agent(&place, agent));
+    }
+    let flags = Overrides {
+        agent,
+        agents: params.agents.map(Whole::get),
+        ..Overrides::default()
+    };
+    server
+        .place_with(params.path.as_ref(), flags)
+        .await?
+        .trusted()
+}
+
+fn unknown_agent(place: &Place, agent: &str) -> ToolError {
+    ToolError::invalid(format!("agent: {agent:?} is not configured")).hint(agents_to_name(place))
+}
+
+async fn begin(
+    server: &Roadmaps,
+    place: &Place,
+    retry: bool,
+) -> Result<(Arc<Run>, bool), ToolError> {
+    let desk = server.desk(place);
+    let _gate = desk.gate.lock().await;
+    if let Some(run) = desk.at_work() {
+        return Ok((run, true));
+    }
+    if let Some(pid) = server.elsewhere(place).await? {
+        return Err(busy_elsewhere(place, pid));
+    }
+    let agent = choose(server, place).await?;
+    let facts = Facts {
+        board: place.config.board.value.to_string_lossy().into_owned(),
+        agent: agent.name.clone(),
+        agents: place.config.run.agents.value,
+        integration: place.config.run.integration_branch.value.clone(),
+    };
+    let again = if retry { Again::Retry } else { Again::Leave };
+    let crew = server.crew(place, agent, again).await?;
+    let run = Run::begin(server.next_run_id(), facts, crew);
+    desk.put(Arc::clone(&run));
+    Ok((run, false))
+}
+
+async fn choose(server: &Roadmaps, place: &Place) -> Result<Agent, ToolError> {
+    let (place, program) = (place.clone(), server.program().to_path_buf());
+    blocking(move || {
+        Agent::choose(&place.config, &place.root, &program).map_err(|error| match error {
+            CrewError::Refused { message, .. } => {
+                ToolError::new(ErrorKind::NeedsPerson, message).hint(agents_to_name(&place))
+            }
+            other => errors::crew(other),
+        })
+    })
+    .await
+}
+
+/// What can be given as agent, or how the user makes something that can.
+fn agents_to_name(place: &Place) -> String {
+    let names: Vec<&str> = place.config.agents.keys().map(String::as_str).collect();
+    if names.is_empty() {
+        return "the user configures an agent in config.toml, [agents.claude] command = [\"claude\", \"-p\"]; \
+                then agent = \"claude\""
+            .to_owned();
+    }
+    format!("call it with agent, one of: {}", names.join(", "))
+}
+
+fn view(run: &Run, already_running: bool, place: &Place) -> RoadmapStartOutput {
+    let facts = run.facts.clone();
+    RoadmapStartOutput {
+        run: run.id.clone(),
+        state: run.state().to_owned(),
+        already_running,
+        items: run.progress().items,
+        agent: facts.agent,
+        agents: facts.agents,
+        integration: facts.integration,
+        board: facts.board,
+        note: format!(
+            "The work belongs to this server process: when the client closes it, agents are ended and their attempts go \
+             back to the queue; nothing that was committed or merged is lost. To go on without a client: {}",
+            place.command()
+        ),
+    }
+}
