@@ -213,9 +213,12 @@ mod tests {
         assert_eq!(count_tests(""), None);
     }
 
+    /// Files with their texts, and the command that they lead to.
+    type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+
     #[test]
     fn commands_are_detected_from_a_projects_files() {
-        let cases: &[(&[(&str, &str)], Option<&str>)] = &[
+        let cases: &[Case<'_>] = &[
             (
                 &[("Cargo.toml", "[package]")],
                 Some("cargo test --workspace"),

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long an attempt's lease holds without a heartbeat of ours.
 const LEASE_MS: i64 = 60_000;
@@ -128,6 +129,7 @@ impl Crew {
             })
             .await?;
         notes.extend(self.uncommitted().await?);
+        notes.extend(unread(&roadmap.not_understood));
         for note in &notes {
             self.voice.note(note.clone());
         }
@@ -190,8 +192,17 @@ impl Crew {
         for number in 1..=agents {
             workers.spawn(self.clone().worker(number, lost.clone()));
         }
+        let mut failed = None;
         while let Some(joined) = workers.join_next().await {
-            joined.map_err(|error| CrewError::Internal(error.to_string()))??;
+            let ended = joined.map_err(|error| CrewError::Internal(error.to_string()));
+            if let Err(error) = ended.and_then(|ended| ended) {
+                // The others end their attempts in order; what the failed one left is mended by recovery.
+                lost.cancel();
+                failed.get_or_insert(error);
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         if lost.is_cancelled() && !stop.is_cancelled() {
             return Err(CrewError::refused(
@@ -249,18 +260,11 @@ impl Crew {
     /// Nothing is ready, running or due later: what still waits, waits for a person.
     async fn nothing_left(&self) -> Result<bool, CrewError> {
         let queue = self.project.queue();
-        let counts = self
+        Ok(!self
             .project
             .store
-            .read(|c| scheduling::board_counts(c))
-            .await?;
-        Ok(!counts.iter().any(|count| {
-            count.queue == queue
-                && matches!(
-                    count.state,
-                    State::Ready | State::Running | State::Scheduled
-                )
-        }))
+            .read(move |c| scheduling::queue_has_work(c, &queue))
+            .await?)
     }
 
     async fn attempt(
@@ -300,12 +304,12 @@ impl Crew {
                 .settle(&mut working, Trouble::Person { why }, stop)
                 .await;
         }
-        let heart = tokio::spawn(self.clone().heartbeat(lease, ours));
+        let heart = AbortOnDropHandle::new(tokio::spawn(self.clone().heartbeat(lease, ours)));
         let worked = working.work().await;
-        heart.abort();
+        drop(heart);
         match worked {
             Ok(()) => {
-                working.clean_up().await?;
+                self.tidy(&mut working).await;
                 Ok(())
             }
             Err(trouble) => self.settle(&mut working, trouble, stop).await,
@@ -359,7 +363,7 @@ impl Crew {
         trouble: Trouble,
         stop: &CancellationToken,
     ) -> Result<(), CrewError> {
-        working.clean_up().await?;
+        self.tidy(working).await;
         // An attempt that stopped although the run goes on has lost its lease.
         let trouble = match trouble {
             Trouble::Stopped if !stop.is_cancelled() => Trouble::Lost {
@@ -382,6 +386,17 @@ impl Crew {
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// Removes an attempt's worktree. What can't be removed now keeps its row, and the next run's recovery
+    /// tries again.
+    async fn tidy(&self, working: &mut Working) {
+        if let Err(error) = working.clean_up().await {
+            self.voice.note(format!(
+                "the worktree of {} could not be removed: {error}",
+                working.attempt
+            ));
+        }
     }
 
     async fn take_duty(&self) -> Result<String, CrewError> {
@@ -448,6 +463,28 @@ impl Crew {
             tracing::debug!(%error, "the right to work the project runs out by itself");
         }
     }
+}
+
+/// Lines of the roadmap that may matter and were not understood, the first of them.
+fn unread(lines: &[NotUnderstood]) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let mut notes: Vec<String> = lines
+        .iter()
+        .take(SHOWN)
+        .map(|line| {
+            format!(
+                "line {} of the roadmap was not understood: {}: {}",
+                line.line, line.text, line.reason
+            )
+        })
+        .collect();
+    if lines.len() > SHOWN {
+        notes.push(format!(
+            "{} more lines were not understood: roadmap_read lists them",
+            lines.len() - SHOWN
+        ));
+    }
+    notes
 }
 
 /// What the board is told about an attempt that did not merge.

@@ -48,6 +48,18 @@ pub enum CrewError {
 }
 
 impl CrewError {
+    /// What happened and, where that is known, what to do about it.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match self {
+            CrewError::Git(error) => with_hint(error.to_string(), error.hint()),
+            CrewError::Scheduling(error) => {
+                with_hint(error.to_string(), error.hint().map(Into::into))
+            }
+            other => other.to_string(),
+        }
+    }
+
     pub(crate) fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
         CrewError::Refused {
             message: message.into(),
@@ -60,6 +72,13 @@ impl CrewError {
             path: path.into(),
             source,
         }
+    }
+}
+
+fn with_hint(message: String, hint: Option<String>) -> String {
+    match hint {
+        Some(hint) => format!("{message}\nHint: {hint}"),
+        None => message,
     }
 }
 

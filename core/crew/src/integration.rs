@@ -3,75 +3,106 @@
 use crate::error::CrewError;
 use crate::project::{Integration, Project};
 use callboard_roadmap::Roadmap;
-use callboard_worktree::{Lease, Merge, Message, Oid, PushOutcome};
+use callboard_worktree::{Lease, Merge, Message, Oid, PushOutcome, Rejection};
 
 impl Project {
-    /// The last commit of the integration branch, where there is one.
+    /// The last commit of the results, where there are any.
     pub(crate) fn integration_head(&self) -> Result<Option<Oid>, CrewError> {
         Ok(self.repo.reference(&self.integration.reference)?)
     }
 
-    /// The last commit of the integration branch, which must be there.
+    /// The last commit of the results, with what a person has committed on the branch meanwhile.
     pub(crate) fn integration_tip(&self) -> Result<Oid, CrewError> {
-        self.integration_head()?.ok_or_else(|| {
+        let head = self.integration_head()?.ok_or_else(|| {
             CrewError::refused(
-                format!("the branch {} has vanished", self.integration.branch),
-                "run again: it is made anew from your branch, or from the remote's",
+                format!("{} has vanished", self.integration.reference),
+                "run again: it is made anew from the branch",
             )
-        })
+        })?;
+        match self.repo.branch(&self.integration.branch)? {
+            Some(branch) => self.join(&head, &branch, &self.integration.branch),
+            None => Ok(head),
+        }
     }
 
-    /// Makes the integration branch contain what its remote has and what the user has committed since.
-    /// Answers its head and what a person should know.
+    /// Makes the results contain what the branch and its remote have, what the user has committed since,
+    /// and what was merged into the user's branch at the remote (pull requests). Answers their head and
+    /// what a person should know.
     pub(crate) fn prepare_integration(&self) -> Result<(Oid, Vec<String>), CrewError> {
-        let mut notes = Vec::new();
+        let Integration {
+            branch, reference, ..
+        } = &self.integration;
         let user = self.repo.head()?;
-        let mut head = self.start_from_remote(&user.commit)?;
-        if !self.repo.is_ancestor(&user.commit, &head)? {
-            match self.take_in(&head, &user.commit, user.branch.as_deref())? {
-                Ok(merged) => head = merged,
-                Err(note) => notes.push(note),
-            }
+        let here = self.repo.branch(branch)?;
+        let there = self.fetch_integration()?;
+        let mut notes = Vec::new();
+        if here.is_none() && there.is_none() {
+            notes.extend(self.start_over()?);
         }
-        if let Some(note) = self.push_integration(&head)? {
-            notes.push(note);
-        }
-        Ok((head, notes))
-    }
-
-    fn start_from_remote(&self, user: &Oid) -> Result<Oid, CrewError> {
-        let reference = &self.integration.reference;
-        let local = self.integration_head()?;
-        let remote = self.fetch_integration()?;
-        let (from, old) = match (local, remote) {
-            (None, None) => (user.clone(), None),
-            (None, Some(remote)) => (remote, None),
-            (Some(local), None) => return Ok(local),
-            (Some(local), Some(remote)) if self.repo.is_ancestor(&remote, &local)? => {
-                return Ok(local);
+        let mut head = match self.integration_head()? {
+            Some(head) => head,
+            None => {
+                let from = here
+                    .clone()
+                    .or(there.clone())
+                    .unwrap_or(user.commit.clone());
+                self.repo.ref_update(reference, &from, None)?;
+                from
             }
-            (Some(local), Some(remote)) if self.repo.is_ancestor(&local, &remote)? => {
-                (remote, Some(local))
-            }
-            (Some(local), Some(remote)) => return Err(self.diverged(&local, &remote)),
         };
-        self.repo.ref_update(reference, &from, old.as_ref())?;
-        Ok(from)
+        for (commit, name) in [
+            (here, branch.clone()),
+            (there, format!("the remote's {branch}")),
+        ] {
+            if let Some(commit) = commit {
+                head = self.join(&head, &commit, &name)?;
+            }
+        }
+        let name = user.branch.as_deref().unwrap_or("the checked-out commit");
+        let mut news = vec![(user.commit.clone(), name.to_owned())];
+        news.extend(self.fetch_users_branch(user.branch.as_deref())?);
+        for (commit, name) in news {
+            match self.join(&head, &commit, &name) {
+                Ok(joined) => head = joined,
+                Err(CrewError::Refused { message, .. }) => {
+                    notes.push(format!(
+                        "{message}: work goes on without its newest commits; merge them by hand"
+                    ));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        notes.extend(self.publish(&head)?);
+        Ok((self.integration_head()?.unwrap_or(head), notes))
     }
 
-    fn diverged(&self, local: &Oid, remote: &Oid) -> CrewError {
-        let branch = &self.integration.branch;
-        CrewError::refused(
-            format!(
-                "{branch} has gone two ways: {} here and {} at the remote",
-                local.short(),
-                remote.short()
-            ),
-            format!(
-                "merge them by hand (git switch {branch}; git merge {}), push, and run again",
-                remote.short()
-            ),
-        )
+    /// The branch that the user has checked out, as it is at the remote: there pull requests are merged.
+    fn fetch_users_branch(&self, branch: Option<&str>) -> Result<Option<(Oid, String)>, CrewError> {
+        let (Some(branch), Some(remote)) = (branch, &self.integration.remote) else {
+            return Ok(None);
+        };
+        if branch == self.integration.branch {
+            return Ok(None);
+        }
+        let there = self.repo.fetch_branch(&remote.name, branch)?;
+        Ok(there.map(|commit| (commit, format!("{}/{branch}", remote.name))))
+    }
+
+    /// The branch is gone here and at the remote: somebody threw the results away, and new ones begin
+    /// from the user's commit. The old ones stay under a ref.
+    fn start_over(&self) -> Result<Option<String>, CrewError> {
+        let Some(old) = self.integration_head()? else {
+            return Ok(None);
+        };
+        let kept = format!("refs/callboard/kept/results-{}", old.short());
+        if self.repo.reference(&kept)?.is_none() {
+            self.repo.ref_update(&kept, &old, None)?;
+        }
+        self.repo.ref_delete(&self.integration.reference, &old)?;
+        Ok(Some(format!(
+            "{} was deleted: results start anew, the old ones are kept as {kept}",
+            self.integration.branch
+        )))
     }
 
     fn fetch_integration(&self) -> Result<Option<Oid>, CrewError> {
@@ -82,51 +113,124 @@ impl Project {
         }
     }
 
-    /// Merges the user's commits: new items of the roadmap, and whatever else they did meanwhile.
-    fn take_in(
-        &self,
-        head: &Oid,
-        user: &Oid,
-        branch: Option<&str>,
-    ) -> Result<Result<Oid, String>, CrewError> {
-        let name = branch.unwrap_or("the checked-out commit");
-        let message = Message::new(
-            "chore",
-            None,
-            &format!("merge {name} into {}", self.integration.branch),
-        );
-        match self.repo.merge(head, user, &[], &message)? {
-            Merge::Made(made) => {
-                self.repo
-                    .ref_update(&self.integration.reference, &made.commit, Some(head))?;
-                Ok(Ok(made.commit))
-            }
-            Merge::AlreadyContained => Ok(Ok(head.clone())),
+    /// Moves the results on to contain `commit`: nothing, a fast-forward, or a merge.
+    fn join(&self, head: &Oid, commit: &Oid, name: &str) -> Result<Oid, CrewError> {
+        if self.repo.is_ancestor(commit, head)? {
+            return Ok(head.clone());
+        }
+        let joined = if self.repo.is_ancestor(head, commit)? {
+            commit.clone()
+        } else {
+            self.merge_in(head, commit, name)?
+        };
+        self.repo
+            .ref_update(&self.integration.reference, &joined, Some(head))?;
+        Ok(joined)
+    }
+
+    fn merge_in(&self, head: &Oid, commit: &Oid, name: &str) -> Result<Oid, CrewError> {
+        let results = &self.integration.branch;
+        let message = Message::new("chore", None, &format!("merge {name}"));
+        match self.repo.merge(head, commit, &[], &message)? {
+            Merge::Made(made) => Ok(made.commit),
+            Merge::AlreadyContained => Ok(head.clone()),
             Merge::Conflict(conflict) => {
                 let paths: Vec<String> = conflict
                     .paths
                     .iter()
                     .map(|path| path.display().to_string())
                     .collect();
-                Ok(Err(format!(
-                    "{name} does not merge into {} (conflict in {}): work goes on without its newest commits; merge them by hand",
-                    self.integration.branch,
-                    paths.join(", ")
-                )))
+                Err(CrewError::refused(
+                    format!(
+                        "{name} does not merge into the results for {results} (conflict in {})",
+                        paths.join(", ")
+                    ),
+                    format!(
+                        "merge by hand: git switch {results}; git merge {} {}; git push; then run again",
+                        self.integration.reference,
+                        commit.short()
+                    ),
+                ))
             }
         }
     }
 
-    /// Pushes the integration branch. A refusal is a note, not an error: the merges are safe here.
-    pub(crate) fn push_integration(&self, head: &Oid) -> Result<Option<String>, CrewError> {
+    /// Lets the branch and its remote follow the results. What can't follow is a note, not an error: the
+    /// results are safe under their ref, and the next run tries again.
+    pub(crate) fn publish(&self, head: &Oid) -> Result<Vec<String>, CrewError> {
+        let mut notes = Vec::new();
+        notes.extend(self.push_integration(head)?);
+        // Pushing may have taken in what somebody else had pushed.
+        let head = self.integration_head()?.unwrap_or_else(|| head.clone());
+        notes.extend(self.move_branch(&head)?);
+        Ok(notes)
+    }
+
+    /// Whether somebody has committed on the branch what `results` lacks.
+    pub(crate) fn branch_is_ahead(&self, results: &Oid) -> Result<bool, CrewError> {
+        match self.repo.branch(&self.integration.branch)? {
+            Some(branch) => Ok(!self.repo.is_ancestor(&branch, results)?),
+            None => Ok(false),
+        }
+    }
+
+    /// Moving a branch under somebody who has it checked out would make their files look changed.
+    fn move_branch(&self, head: &Oid) -> Result<Option<String>, CrewError> {
+        let branch = &self.integration.branch;
+        let here = self.repo.branch(branch)?;
+        if here.as_ref() == Some(head) {
+            return Ok(None);
+        }
+        if self.branch_is_ahead(head)? {
+            return Ok(Some(format!(
+                "somebody has committed on {branch} just now: the next merge takes it in"
+            )));
+        }
+        if let Some(at) = self.repo.checked_out_at(branch)? {
+            let how = match &self.integration.remote {
+                Some(_) => "git pull".to_owned(),
+                None => format!("git merge --ff-only {}", self.integration.reference),
+            };
+            return Ok(Some(format!(
+                "{branch} is checked out in {} and was left where it is; to follow: {how}",
+                at.display()
+            )));
+        }
+        match self
+            .repo
+            .ref_update(&format!("refs/heads/{branch}"), head, here.as_ref())
+        {
+            Ok(()) => Ok(None),
+            Err(error) => Ok(Some(format!(
+                "{branch} could not be moved: {error}; the next merge tries again"
+            ))),
+        }
+    }
+
+    fn push_integration(&self, head: &Oid) -> Result<Option<String>, CrewError> {
         let Integration { branch, remote, .. } = &self.integration;
         let Some(remote) = remote else {
             return Ok(None);
         };
-        let refused = match self
-            .repo
-            .push(&remote.name, head, branch, &Lease::FastForward)
+        let push = |head: &Oid| {
+            self.repo
+                .push(&remote.name, head, branch, &Lease::FastForward)
+        };
+        let mut pushed = push(head);
+        if let Ok(PushOutcome::Rejected {
+            rejection: Rejection::Moved,
+            ..
+        }) = &pushed
         {
+            pushed = match self.join_remote(head) {
+                Ok(joined) => push(&joined),
+                Err(CrewError::Refused { message, hint }) => {
+                    return Ok(Some(format!("{message}; {hint}")));
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        let refused = match pushed {
             Ok(PushOutcome::Pushed | PushOutcome::UpToDate) => return Ok(None),
             Ok(PushOutcome::Rejected { reason, .. }) => reason,
             Err(error) => error.to_string(),
@@ -137,15 +241,28 @@ impl Project {
         )))
     }
 
+    fn join_remote(&self, head: &Oid) -> Result<Oid, CrewError> {
+        match self.fetch_integration()? {
+            Some(remote) => {
+                let name = format!("the remote's {}", self.integration.branch);
+                self.join(head, &remote, &name)
+            }
+            None => Ok(head.clone()),
+        }
+    }
+
     /// The roadmap as it is in a commit.
     pub(crate) fn roadmap_at(&self, commit: &Oid) -> Result<(Roadmap, Vec<u8>), CrewError> {
         let bytes = self.repo.file_at(commit, &self.roadmap)?.ok_or_else(|| {
+            let name = self.roadmap.display();
+            if self.root.join(&self.roadmap).is_symlink() {
+                return CrewError::refused(
+                    format!("{name} is a symbolic link, which can't be changed in a commit"),
+                    "name the file that it leads to with --roadmap",
+                );
+            }
             CrewError::refused(
-                format!(
-                    "{} is not in commit {}",
-                    self.roadmap.display(),
-                    commit.short()
-                ),
+                format!("{name} is not in commit {}", commit.short()),
                 "commit it (git add, git commit), or name another file with --roadmap",
             )
         })?;

@@ -8,9 +8,12 @@ use crate::work::{Trouble, Verified, Working};
 use callboard_roadmap::{EditError, ItemKey, Status};
 use callboard_scheduling::{self as scheduling};
 use callboard_worktree::pr::{NewPullRequest, PullRequests};
-use callboard_worktree::{Edit, MergeTree, MergedTree, Message, Oid};
+use callboard_worktree::{Edit, GitError, MergeTree, MergedTree, Message, Oid, PushOutcome};
 use serde_json::json;
 use std::path::PathBuf;
+
+/// How often a merge is made anew because somebody else moved the branch under it.
+const MOVES: usize = 5;
 
 /// A merge that was made and is not yet on the branch.
 struct Candidate {
@@ -26,36 +29,53 @@ impl Working {
         let _serial = lock.lock().await;
         self.begin(Step::Merge, Some(self.project.integration.branch.clone()))
             .await?;
-        let candidate = self.make_merge(&verified).await?;
-        if !candidate.tested && self.project.config.run.test_merges.value {
-            self.test_merge(&verified, &candidate).await?;
+        for _ in 0..MOVES {
+            let candidate = self.make_merge(&verified).await?;
+            if !candidate.tested && self.project.config.run.test_merges.value {
+                self.test_merge(&verified, &candidate).await?;
+            }
+            if self.move_branch(candidate).await? {
+                return self.finish().await;
+            }
         }
+        Err(Trouble::failed(format!(
+            "somebody else moves {} all the time",
+            self.project.integration.branch
+        )))
+    }
+
+    /// Moves the integration branch to the merge; false when somebody else has moved it meanwhile.
+    async fn move_branch(&mut self, candidate: Candidate) -> Result<bool, Trouble> {
         self.facts.merge = Some(candidate.commit.to_string());
         // A crash after this leaves the merge recorded: recovery looks whether the branch contains it,
         // and then the item is done, else the attempt counts as interrupted.
         self.record().await?;
-        let (commit, onto) = (candidate.commit.clone(), candidate.onto.clone());
-        let note = self
+        let moved = self
             .project
             .git(move |project| {
-                project
-                    .repo
-                    .ref_update(&project.integration.reference, &commit, Some(&onto))?;
-                project.push_integration(&commit)
+                let Candidate { commit, onto, .. } = candidate;
+                if project.branch_is_ahead(&commit)? {
+                    return Ok(None);
+                }
+                let reference = &project.integration.reference;
+                match project.repo.ref_update(reference, &commit, Some(&onto)) {
+                    Ok(()) => Ok(Some(project.publish(&commit)?)),
+                    Err(GitError::Moved { .. }) => Ok(None),
+                    Err(error) => Err(error.into()),
+                }
             })
             .await?;
-        if let Some(note) = note {
-            self.voice.note(note);
+        for note in moved.iter().flatten() {
+            self.voice.note(note.clone());
         }
-        self.finish().await
+        Ok(moved.is_some())
     }
 
     async fn make_merge(&self, verified: &Verified) -> Result<Candidate, Trouble> {
         let (commit, base) = (verified.commit.clone(), verified.base.clone());
         let message = self.merge_message(verified);
         let (item, wishes) = (self.item.clone(), verified.report.deliverables.clone());
-        let made = self
-            .project
+        self.project
             .git(move |project| {
                 let onto = project.integration_tip()?;
                 let merged = match project.repo.merge_tree(&onto, &commit)? {
@@ -74,14 +94,15 @@ impl Working {
                     Err(trouble) => return Ok(Err(trouble)),
                 };
                 let made = project.repo.merge_commit(&merged, &[edit], &message)?;
+                // An agent may have taken its branch back behind its base.
+                let tested = onto == base && project.repo.is_ancestor(&base, &commit)?;
                 Ok(Ok(Candidate {
                     commit: made.commit,
-                    tested: onto == base,
                     onto,
+                    tested,
                 }))
             })
-            .await?;
-        made
+            .await?
     }
 
     fn merge_message(&self, verified: &Verified) -> Message {
@@ -202,12 +223,14 @@ impl Working {
                     .remote
                     .as_ref()
                     .map_or("origin", |remote| remote.name.as_str());
-                project.repo.push(
-                    remote,
-                    &tip,
-                    &branch,
-                    &callboard_worktree::Lease::FastForward,
-                )?;
+                let lease = callboard_worktree::Lease::FastForward;
+                if let PushOutcome::Rejected { reason, .. } =
+                    project.repo.push(remote, &tip, &branch, &lease)?
+                {
+                    return Ok(Err(Trouble::failed(format!(
+                        "the push was refused: {reason}"
+                    ))));
+                }
                 let base = project
                     .repo
                     .head()?

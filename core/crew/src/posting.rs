@@ -245,7 +245,7 @@ impl Project {
         }
     }
 
-    /// Tasks whose item is gone, settled or held are called off, with the reason.
+    /// Tasks whose item is gone, settled or held leave the queue, with the reason.
     async fn call_off(
         &self,
         roadmap: &Roadmap,
@@ -255,43 +255,79 @@ impl Project {
         let now = self.now();
         for task in self.tasks().await? {
             let Some(item) = item_of(&task) else { continue };
-            let startable = matches!(task.state, State::Waiting | State::Scheduled | State::Ready);
-            if !startable || posted.contains_key(&item) {
+            if posted.contains_key(&item) {
                 continue;
             }
-            let held = plans
-                .iter()
-                .find(|plan| plan.item == item)
-                .and_then(|plan| plan.hold.clone());
-            let why = match (held, roadmap.status_of(&item)) {
-                (Some(hold), _) => hold,
-                (None, Some(status)) => {
-                    format!("the item is {} now", status.words().to_lowercase())
-                }
-                (None, None) => "the item is no longer in the roadmap".to_owned(),
-            };
-            let why = format!("{CALLED_OFF}{why}");
-            self.store
-                .write(move |c| scheduling::task_cancel(c, now, &task.id, &why))
-                .await?;
+            let plan = plans.iter().find(|plan| plan.item == item);
+            let held = plan.and_then(|plan| plan.hold.as_deref());
+            if let Some(end) = end_of(task.state, held, roadmap.status_of(&item)) {
+                self.store.write(move |c| end.write(c, now, &task)).await?;
+            }
         }
         Ok(())
     }
 
     /// Every live task of this project's roadmap, oldest first.
     pub(crate) async fn tasks(&self) -> Result<Vec<Task>, CrewError> {
-        let queue = self.queue();
-        Ok(self.store.read(move |c| tasks_of(c, &queue)).await?)
+        let (queue, root) = (self.queue(), self.root.to_string_lossy().into_owned());
+        Ok(self.store.read(move |c| tasks_of(c, &queue, &root)).await?)
     }
 }
 
-/// Every live task of a queue, oldest first.
+/// How a task ends that is not to be worked any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum End {
+    /// A person did it.
+    Done,
+    /// It is called off.
+    CalledOff(String),
+}
+
+/// What becomes of a task whose item is not open work, by what the roadmap says of the item. What ended
+/// without success is settled too, so that nobody is asked for it any more.
+fn end_of(state: State, held: Option<&str>, status: Option<Status>) -> Option<End> {
+    let startable = matches!(state, State::Waiting | State::Scheduled | State::Ready);
+    let unsettled = startable || matches!(state, State::Dead | State::Parked);
+    let why = match (held, status) {
+        (Some(_), _) if !startable => return None,
+        _ if !unsettled => return None,
+        (None, Some(Status::Done)) => return Some(End::Done),
+        (Some(hold), _) => hold.to_owned(),
+        (None, Some(status)) if status.is_settled() => {
+            format!("the item is {} now", status.words().to_lowercase())
+        }
+        (None, Some(_)) => "the item is not worked by itself any more".to_owned(),
+        (None, None) => "the item is no longer in the roadmap".to_owned(),
+    };
+    Some(End::CalledOff(format!("{CALLED_OFF}{why}")))
+}
+
+impl End {
+    fn write(
+        &self,
+        c: &mut dyn callboard_store::Conn,
+        now: i64,
+        task: &Task,
+    ) -> Result<Task, SchedulingError> {
+        if task.state == State::Dead {
+            scheduling::task_rerun(c, now, &task.id)?;
+        }
+        match self {
+            End::Done => scheduling::task_resolve(c, now, &task.id, None),
+            End::CalledOff(why) => scheduling::task_cancel(c, now, &task.id, why),
+        }
+    }
+}
+
+/// Every live task of a project's queue, oldest first.
 pub(crate) fn tasks_of(
     c: &mut dyn callboard_store::Conn,
     queue: &str,
+    project: &str,
 ) -> Result<Vec<Task>, SchedulingError> {
     let mut filter = Filter {
         queue: Some(queue.to_owned()),
+        project: Some(project.to_owned()),
         limit: scheduling::MAX_PAGE,
         ..Filter::default()
     };
@@ -396,6 +432,21 @@ mod tests {
         assert_eq!(keys(&plans, false), ["priority-2", "priority-3"]);
         assert_eq!(plans[1].after, [ItemKey::from("priority-2")]);
         assert_eq!(plans[0].title, "PRIORITY 2: B");
+    }
+
+    #[test]
+    fn what_is_not_open_work_any_more_is_settled() {
+        let called_off = |why: &str| Some(End::CalledOff(format!("{CALLED_OFF}{why}")));
+        let gone = called_off("the item is no longer in the roadmap");
+        for state in [State::Waiting, State::Ready, State::Dead, State::Parked] {
+            assert_eq!(end_of(state, None, Some(Status::Done)), Some(End::Done));
+            assert_eq!(end_of(state, None, None), gone);
+        }
+        assert_eq!(end_of(State::Ready, Some("x"), None), called_off("x"));
+        assert_eq!(end_of(State::Parked, Some("x"), None), None);
+        for state in [State::Running, State::Done, State::Cancelled] {
+            assert_eq!(end_of(state, None, None), None);
+        }
     }
 
     #[test]

@@ -67,9 +67,7 @@ pub(crate) struct Inner {
 pub(crate) struct Integration {
     /// Its name, here and at the remote.
     pub(crate) branch: String,
-    /// The ref that we move. The branch itself, unless somebody has it checked out: moving it under
-    /// them would make their files look changed, so then a ref of our own goes ahead and only the
-    /// remote's branch follows.
+    /// The ref of ours that holds the results. The branch follows it, unless somebody has it checked out.
     pub(crate) reference: String,
     /// Where it is pushed.
     pub(crate) remote: Option<Remote>,
@@ -181,17 +179,16 @@ impl Integration {
         let branch = config.run.integration_branch.value.clone();
         callboard_worktree::check_branch(&branch)?;
         let remote = repo.origin()?;
-        let reference = match repo.checked_out_at(&branch)? {
-            None => format!("refs/heads/{branch}"),
-            Some(_) if remote.is_some() => format!("refs/callboard/onto/{branch}"),
-            Some(path) => {
-                return Err(CrewError::refused(
-                    format!("the branch {branch} is checked out in {}", path.display()),
-                    "switch that checkout to another branch (git switch), or leave out --onto: results \
-                     then go to callboard/integration",
-                ));
-            }
-        };
+        let reference = format!("refs/callboard/onto/{branch}");
+        if remote.is_none()
+            && let Some(path) = repo.checked_out_at(&branch)?
+        {
+            return Err(CrewError::refused(
+                format!("the branch {branch} is checked out in {}", path.display()),
+                "switch that checkout to another branch (git switch), or leave out --onto: results then \
+                 go to callboard/integration",
+            ));
+        }
         Ok(Integration {
             branch,
             reference,

@@ -14,13 +14,13 @@ pub(crate) async fn report(
     posted: &[PostedItem],
     notes: Vec<String>,
 ) -> Result<Report, CrewError> {
-    let queue = project.queue();
+    let (queue, root) = (project.queue(), project.root.to_string_lossy().into_owned());
     let now = project.now();
     let rows = project
         .store
         .read(move |c| {
             let mut rows = Vec::new();
-            for task in crate::posting::tasks_of(c, &queue)? {
+            for task in crate::posting::tasks_of(c, &queue, &root)? {
                 let reason = scheduling::task_reason(c, now, &task.id)?;
                 let attempts = scheduling::attempts_of(c, &task.id)?;
                 rows.push((task, reason, attempts));
@@ -42,12 +42,9 @@ pub(crate) async fn report(
         .iter()
         .map(|(task, reason, attempts)| (line(task, &lines), item(task, reason, attempts)))
         .collect();
-    items.extend(
-        posted
-            .iter()
-            .filter(|posted| posted.task.is_none())
-            .map(|posted| (posted.planned.line, held(posted))),
-    );
+    for posted in posted.iter().filter(|posted| posted.task.is_none()) {
+        hold(&mut items, posted);
+    }
     items.sort_by_key(|(line, _)| *line);
     Ok(Report {
         project: project.root.to_string_lossy().into_owned(),
@@ -129,6 +126,18 @@ fn duration(attempt: &Attempt) -> i64 {
     attempt
         .ended_at
         .map_or(0, |ended| ended - attempt.started_at)
+}
+
+/// An item that is held now may have a task of the time before.
+fn hold(items: &mut Vec<(u32, ItemReport)>, posted: &PostedItem) {
+    let held = held(posted);
+    match items.iter_mut().find(|(_, known)| known.item == held.item) {
+        Some((_, known)) => {
+            known.outcome = held.outcome;
+            known.why = held.why;
+        }
+        None => items.push((posted.planned.line, held)),
+    }
 }
 
 fn held(posted: &PostedItem) -> ItemReport {

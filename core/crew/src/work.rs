@@ -13,7 +13,7 @@ use callboard_roadmap::ItemKey;
 use callboard_scheduling::{
     self as scheduling, Attempt, Facts, Failure, Lease, Outcome, SchedulingError, Task, WorktreeRow,
 };
-use callboard_worktree::{Keep, Message, Oid, PushOutcome, Worktree};
+use callboard_worktree::{GitError, Keep, Message, Oid, PushOutcome, Worktree};
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ impl From<CrewError> for Trouble {
     fn from(error: CrewError) -> Self {
         match error {
             CrewError::Scheduling(SchedulingError::Stale { why, .. }) => Trouble::Lost { why },
-            other => Trouble::failed(other.to_string()),
+            other => Trouble::failed(other.advice()),
         }
     }
 }
@@ -92,8 +92,9 @@ impl Working {
     /// Works the item to its merge, or says why not.
     pub(crate) async fn work(&mut self) -> Result<(), Trouble> {
         let base = self.make_worktree().await?;
+        let before = self.test_command();
         let report = self.run_agent(&base).await?;
-        let tests = self.run_tests().await?;
+        let tests = self.run_tests(before.as_ref()).await?;
         let verified = self.commit(base, report, tests).await?;
         self.push(&verified).await?;
         match self.pull_requests().await? {
@@ -295,17 +296,16 @@ impl Working {
             .count()
     }
 
-    async fn run_tests(&mut self) -> Result<TestCommand, Trouble> {
-        let worktree = self.project.worktree_path(&self.attempt);
+    fn test_command(&self) -> Option<TestCommand> {
         let configured = self.project.config.tests.command.value.as_deref();
-        let Some(command) = checks::test_command(configured, &worktree) else {
-            return Err(Trouble::Failed {
-                outcome: Outcome::Failed,
-                failure: Failure::Final,
-                error: "no tests were found, so nothing can be verified: set tests.command in the configuration,                         or add tests that cargo, npm, go, pytest, unittest or make run"
-                    .to_owned(),
-            });
+        checks::test_command(configured, &self.project.worktree_path(&self.attempt))
+    }
+
+    async fn run_tests(&mut self, before: Option<&TestCommand>) -> Result<TestCommand, Trouble> {
+        let Some(command) = self.test_command() else {
+            return Err(no_tests(before));
         };
+        let worktree = self.project.worktree_path(&self.attempt);
         self.begin(Step::Tests, Some(command.argv.join(" ")))
             .await?;
         let said = self.test(&command, &worktree, "tests").await?;
@@ -344,11 +344,18 @@ impl Working {
         let output = tail(&log, 64 * 1024);
         let counted = checks::count_tests(&output);
         if let Some(complaint) = complaint(&ending, &format!("`{}`", command.argv.join(" "))) {
-            let short = tail(&log, TAIL);
-            return Err(Trouble::failed(with_tail(
-                &format!("the tests failed: {complaint}"),
-                &short,
-            )));
+            let many = match counted {
+                Some(counted) if counted.failed > 0 => {
+                    format!(
+                        "{} of {} tests failed",
+                        counted.failed,
+                        counted.failed + counted.passed
+                    )
+                }
+                _ => "the tests failed".to_owned(),
+            };
+            let said = format!("{many}: {complaint}");
+            return Err(Trouble::failed(with_tail(&said, &tail(&log, TAIL))));
         }
         match counted {
             Some(counted) if counted.passed == 0 => Err(Trouble::failed(with_tail(
@@ -373,11 +380,13 @@ impl Working {
             base.clone(),
             message.clone(),
         );
+        let branch = self.facts.branch.clone().unwrap_or_default();
         let (commit, commits, diff) = self
             .project
             .git(move |project| {
                 let worktree = project.repo.worktree_open(&path, &from)?;
-                worktree.commit_all(&commit_message, &[project.roadmap.clone()])?;
+                on_branch(&worktree, &branch)?;
+                worktree.commit_all(&commit_message, std::slice::from_ref(&project.roadmap))?;
                 measured(&worktree, &from)
             })
             .await?;
@@ -558,8 +567,41 @@ fn drop_branch(
     Ok(())
 }
 
-/// The head of a worktree's branch, how many commits it has and what they change.
-fn measured(worktree: &Worktree, base: &Oid) -> Result<(Oid, u32, (u32, u32, u32)), CrewError> {
+/// Only an agent that has taken the tests away is worth another try.
+fn no_tests(before: Option<&TestCommand>) -> Trouble {
+    match before {
+        Some(command) => Trouble::failed(format!(
+            "the project's tests are gone: `{}` ran them before; leave them where they are",
+            command.argv.join(" ")
+        )),
+        None => Trouble::Failed {
+            outcome: Outcome::Failed,
+            failure: Failure::Final,
+            error: "no tests were found, so nothing can be verified: set tests.command in the configuration, \
+                    or add tests that cargo, npm, go, pytest, unittest or make run"
+                .to_owned(),
+        },
+    }
+}
+
+/// An agent that has switched branches would have its work committed where nobody looks for it.
+fn on_branch(worktree: &Worktree, expected: &str) -> Result<(), CrewError> {
+    match worktree.branch() {
+        Some(branch) if branch == expected => Ok(()),
+        found => Err(GitError::WrongBranch {
+            path: worktree.path().to_path_buf(),
+            expected: expected.to_owned(),
+            found: found.map_or_else(|| "detached".to_owned(), |name| format!("on {name}")),
+        }
+        .into()),
+    }
+}
+
+/// The head of a worktree's branch, how many commits it has, and the files, lines added and removed.
+type Measured = (Oid, u32, (u32, u32, u32));
+
+/// What an agent's work amounts to.
+fn measured(worktree: &Worktree, base: &Oid) -> Result<Measured, CrewError> {
     let head = worktree.head()?;
     let commits = worktree.commits(base)?.len();
     let stat = worktree.diff_stat(base)?;

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::blocks;
-use crate::draft::{Draft, Mark, Origin, Place};
+use crate::draft::{Draft, Mark, Origin, Place, public_mark};
 use crate::facts::Facts;
-use crate::gather::{gather, public_mark};
+use crate::gather::gather;
 use crate::model::{Item, ItemKey, ItemKind, Status};
 use crate::outline::{Outline, outline};
-use crate::parts::Parts;
+use crate::parts::{Choosing, Parts};
 use crate::read::{RoadmapError, within_limit};
 use crate::resolve::{keys, resolve};
 use crate::roadmap::Roadmap;
@@ -44,7 +44,11 @@ pub(crate) fn analyse(text: &str) -> Analysis<'_> {
     let (dependencies, unresolved) = resolve(&gathered.drafts, &keys);
     let mut items: Vec<Item> = Vec::with_capacity(gathered.drafts.len());
     let (mut marks, mut origins) = (Vec::new(), Vec::new());
-    let choosing: Vec<bool> = gathered.drafts.iter().map(|d| d.parts.chooses).collect();
+    let choosing: Vec<bool> = gathered
+        .drafts
+        .iter()
+        .map(|d| d.parts.choice == Choosing::Offers)
+        .collect();
     for ((draft, key), dependencies) in gathered.drafts.into_iter().zip(&keys).zip(dependencies) {
         let parent = draft
             .parent
@@ -102,7 +106,7 @@ fn finish(
     let mut marks = draft.marks;
     marks.sort_by_key(|m| m.place);
     let item = Item {
-        chosen: is_option && (draft.parts.chosen || begun),
+        chosen: is_option && (draft.parts.choice == Choosing::Chosen || begun),
         key,
         kind: draft.kind,
         label: draft.parts.label_text.filter(|_| !draft.word.is_empty()),

@@ -354,17 +354,18 @@ impl<'t> Reader<'t> {
     }
 
     fn add_paragraph(&mut self, lines: Vec<Rendered>, span: &Range<usize>) {
+        // A line may hold nothing but a comment.
+        let lines: Vec<Rendered> = lines
+            .into_iter()
+            .filter(|line| line.source_start().is_some())
+            .collect();
         let heads_entry = self.note_entry_head(&lines, span);
         let mut last = None;
         for (number, text) in lines.into_iter().enumerate() {
             let Some(start) = text.source_start() else {
                 continue;
             };
-            if number == 0
-                && self.entries.is_empty()
-                && self.quotes == 0
-                && parts::is_bold_heading(&text)
-            {
+            if self.entries.is_empty() && self.quotes == 0 && parts::is_bold_heading(&text) {
                 let line =
                     self.doc.index.start_of(start)..self.doc.index.next_start(start, self.text);
                 self.push_heading(BOLD_LINE_LEVEL, text, line);
@@ -437,7 +438,7 @@ impl<'t> Reader<'t> {
         let Some(entry) = self.entries.last().map(|id| &mut self.doc.entries[*id]) else {
             return false;
         };
-        if entry.head.is_some() {
+        if entry.head.is_some() || lines.is_empty() {
             return false;
         }
         entry.head = Some(next_line);

@@ -3,11 +3,12 @@
 
 use std::ops::Range;
 
-use crate::blocks::{EntryId, HeadingId};
+use crate::blocks::{EntryId, HeadingId, Tick};
 use crate::marks::Found;
-use crate::model::{Deliverable, Estimate, ItemKind, Status};
+use crate::model::{Deliverable, Estimate, ItemKind, Status, StatusMark};
 use crate::parts::Parts;
 use crate::rendered::Rendered;
+use crate::words::tidy;
 
 /// Where an item comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,5 +162,50 @@ impl Draft {
     /// The place that says its status before all others.
     pub fn first_mark(&self) -> Option<&Mark> {
         self.marks.iter().min_by_key(|m| m.place)
+    }
+}
+
+/// What a tick says.
+pub(crate) fn of_tick(tick: Tick) -> Status {
+    match tick {
+        Tick::Empty => Status::Planned,
+        Tick::Ticked => Status::Done,
+        Tick::Half => Status::InProgress,
+        Tick::Dropped => Status::Cancelled,
+        Tick::Stuck => Status::Blocked,
+    }
+}
+
+/// A tick as it is usually written.
+pub(crate) fn box_text(tick: Tick) -> &'static str {
+    match tick {
+        Tick::Empty => "[ ]",
+        Tick::Ticked => "[x]",
+        Tick::Half => "[~]",
+        Tick::Dropped => "[-]",
+        Tick::Stuck => "[!]",
+    }
+}
+
+/// The part of a title that says its status.
+pub(crate) fn mark_text(line: &str, found: &Found) -> String {
+    let pieces: Vec<Range<usize>> = [&found.symbol, &found.word]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let start = pieces.iter().map(|r| r.start).min().unwrap_or(0);
+    let end = pieces.iter().map(|r| r.end).max().unwrap_or(0);
+    tidy(&line[start..end])
+}
+
+/// A mark as others see it.
+pub(crate) fn public_mark(mark: &Mark) -> StatusMark {
+    StatusMark {
+        status: mark.status,
+        text: tidy(&mark.text),
+        percent: mark.percent,
+        line: mark.line,
+        span: mark.span(),
     }
 }

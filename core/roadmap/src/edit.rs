@@ -7,11 +7,11 @@ use std::ops::Range;
 use crate::analysis::{Analysis, analyse, decode, is_written};
 use crate::draft::{Mark, Origin, Place};
 use crate::lines::{line_end, usual_line_end};
-use crate::marks::symbol_box_for;
 use crate::model::{Deliverable, Item, ItemKey, Status};
 use crate::nearest::nearest;
 use crate::read::RoadmapError;
 use crate::style::{replacements, status_line, word};
+use crate::vocabulary::symbol_box_for;
 use crate::words::plain;
 
 /// A document after an edit.

@@ -3,7 +3,8 @@
 
 use crate::blocks::{Document, Line};
 use crate::fields::{Field, FieldKind, fields};
-use crate::marks::{Found, Legend, read_value};
+use crate::legend::Legend;
+use crate::marks::{Found, read_value};
 use crate::model::{Looks, NotUnderstood};
 use crate::tables;
 use crate::words::{shorten, tidy};

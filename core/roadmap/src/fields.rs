@@ -189,7 +189,8 @@ fn spoken_label(text: &str, start: usize) -> Option<(usize, usize)> {
         .map(|words| (start + words.len(), start + words.len()))
 }
 
-fn kind_of(label: &str) -> Option<FieldKind> {
+/// What a label means: "Dependencies", "Deliverables (small set)".
+pub(crate) fn kind_of(label: &str) -> Option<FieldKind> {
     let bare = label.split(['(', '[']).next().unwrap_or(label);
     let bare = plain(bare);
     LABELS

@@ -2,20 +2,19 @@
 //! Not for: deciding what is an item (`outline`, `tables`, `lists`) or what a dependency names (`refs`).
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use crate::blocks::{Entry, EntryId, HeadingId, Tick};
-use crate::draft::{Draft, Mark, Need, Origin, Place};
+use crate::draft::{Draft, Mark, Need, Origin, Place, box_text, mark_text, of_tick, public_mark};
+use crate::drafts::{add_rows, entry_draft, heading_drafts, inside};
 use crate::estimate::read_duration;
 use crate::facts::{Facts, is_status, left_out};
 use crate::fields::{Field, FieldKind, list_label};
 use crate::lists;
-use crate::marks::symbol_box;
-use crate::model::{Deliverable, Estimate, ItemKind, Looks, NotUnderstood, Status, StatusMark};
-use crate::outline::{Outline, kind_of};
-use crate::parts::{Parts, read_importance};
+use crate::model::{Deliverable, Estimate, Looks, NotUnderstood, Status, StatusMark};
+use crate::outline::Outline;
+use crate::parts::read_importance;
 use crate::refs::Mentions;
-use crate::tables;
+use crate::vocabulary::symbol_box;
 use crate::words::{is_symbol, leading_symbols, plain, tidy, tokens};
 
 /// The items with all that is said of them, in document order.
@@ -603,117 +602,6 @@ fn is_deliverables(label: &str) -> bool {
     .any(|l| label == *l || label.ends_with(&format!(" {l}")))
 }
 
-fn heading_drafts(facts: &Facts<'_>, outline: &Outline) -> Vec<Draft> {
-    let mut drafts = Vec::new();
-    for (id, heading) in facts
-        .doc
-        .headings
-        .iter()
-        .enumerate()
-        .filter(|(id, _)| outline.is_item[*id])
-    {
-        let parts = outline.parts[id].clone();
-        let mut draft = Draft::new(
-            Origin::Heading(id),
-            kind_of(&parts),
-            parts,
-            heading.line,
-            heading.body.clone(),
-        );
-        draft.section = heading.parent;
-        draft.section_status = outline.section_status[id];
-        draft.group = heading.parent.map_or(0, |p| p + 1);
-        drafts.push(draft);
-    }
-    drafts
-}
-
-fn entry_draft(facts: &Facts<'_>, outline: &Outline, id: EntryId, mut parts: Parts) -> Draft {
-    let entry = &facts.doc.entries[id];
-    let body = entry.body.clone();
-    let kind = parts
-        .label
-        .as_ref()
-        .filter(|l| !l.faint)
-        .map_or(ItemKind::Entry, |l| l.kind);
-    parts.check_box.clone_from(&entry.check_box);
-    let mut draft = Draft::new(Origin::Entry(id), kind, parts, entry.line, body);
-    draft.number = draft
-        .number
-        .or_else(|| entry.ordinal.map(|n| n.to_string()));
-    draft.section = entry.section;
-    draft.section_status = entry.section.and_then(|s| outline.section_status[s]);
-    draft.group = facts.doc.headings.len() + 1 + entry.list;
-    draft
-}
-
-/// For each heading, whether it is an item or stands in one.
-fn inside(facts: &Facts<'_>, outline: &Outline) -> Vec<bool> {
-    let mut found: Vec<bool> = Vec::with_capacity(outline.is_item.len());
-    for (id, heading) in facts.doc.headings.iter().enumerate() {
-        found.push(outline.is_item[id] || heading.parent.is_some_and(|p| found[p]));
-    }
-    found
-}
-
-/// Rows become items, except those that name a headed item: these are returned as marks of that item.
-fn add_rows(
-    facts: &Facts<'_>,
-    outline: &Outline,
-    in_item: &[bool],
-    drafts: &mut Vec<Draft>,
-) -> Vec<(HeadingId, Mark)> {
-    let mentions = Mentions::new(drafts);
-    let headings: Vec<Option<HeadingId>> = drafts
-        .iter()
-        .map(|d| {
-            if let Origin::Heading(id) = d.origin {
-                Some(id)
-            } else {
-                None
-            }
-        })
-        .collect();
-    let mut summaries = Vec::new();
-    let mut rows = Vec::new();
-    for (at, table) in facts
-        .doc
-        .tables
-        .iter()
-        .enumerate()
-        .filter(|(_, t)| !t.quoted)
-    {
-        let Some(columns) =
-            tables::columns(table).filter(|c| tables::tells(table, c, &facts.legend))
-        else {
-            continue;
-        };
-        let guidance = table
-            .section
-            .is_some_and(|s| outline.guidance[s] && !in_item[s]);
-        for (number, row) in table.rows.iter().enumerate() {
-            let Some(parts) = tables::title(row, &columns, facts) else {
-                continue;
-            };
-            let named = row
-                .cells
-                .get(columns.title)
-                .and_then(|c| mentions.row(&c.text.text, &parts));
-            if let Some(heading) = named.and_then(|n| headings[n]) {
-                summaries.extend(
-                    tables::mark(row, &columns, Place::Summary, facts).map(|mark| (heading, mark)),
-                );
-            } else if !guidance {
-                let mut draft = tables::draft((at, number), &columns, parts, facts);
-                draft.group = facts.doc.headings.len() + 1 + facts.doc.entries.len() + at;
-                rows.push(draft);
-            }
-        }
-    }
-    drafts.extend(rows);
-    summaries
-}
-
 fn estimate(text: &str, label: &str, step: bool, line: u32) -> Estimate {
     let days = read_duration(text);
     Estimate {
@@ -733,47 +621,5 @@ fn named_deliverable(text: String, label: &str, line: u32) -> Deliverable {
         line,
         span: None,
         group: Some(label.to_owned()),
-    }
-}
-
-fn of_tick(tick: Tick) -> Status {
-    match tick {
-        Tick::Empty => Status::Planned,
-        Tick::Ticked => Status::Done,
-        Tick::Half => Status::InProgress,
-        Tick::Dropped => Status::Cancelled,
-        Tick::Stuck => Status::Blocked,
-    }
-}
-
-fn box_text(tick: Tick) -> &'static str {
-    match tick {
-        Tick::Empty => "[ ]",
-        Tick::Ticked => "[x]",
-        Tick::Half => "[~]",
-        Tick::Dropped => "[-]",
-        Tick::Stuck => "[!]",
-    }
-}
-
-fn mark_text(line: &str, found: &crate::marks::Found) -> String {
-    let pieces: Vec<Range<usize>> = [&found.symbol, &found.word]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
-    let start = pieces.iter().map(|r| r.start).min().unwrap_or(0);
-    let end = pieces.iter().map(|r| r.end).max().unwrap_or(0);
-    tidy(&line[start..end])
-}
-
-/// A mark as others see it.
-pub(crate) fn public_mark(mark: &Mark) -> StatusMark {
-    StatusMark {
-        status: mark.status,
-        text: tidy(&mark.text),
-        percent: mark.percent,
-        line: mark.line,
-        span: mark.span(),
     }
 }

@@ -138,7 +138,6 @@ pub(crate) fn number(text: &str) -> Option<(String, usize)> {
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '-'))
         .unwrap_or(text.len());
     let token = text[..length].trim_end_matches(['.', '-']);
-    let token = token.split_once(". ").map_or(token, |(head, _)| head);
     let next = text[token.len()..].chars().next();
     let separated = next.is_none_or(|c| {
         matches!(
@@ -161,7 +160,7 @@ pub(crate) fn number(text: &str) -> Option<(String, usize)> {
     let roman =
         token.len() > 1 && token.len() < 6 && token.chars().all(|c| matches!(c, 'I' | 'V' | 'X'));
     let spelled = SPELLED.contains(&value.as_str());
-    ((letter && marked) || roman || spelled).then(|| (value, token.len()))
+    ((letter && marked) || roman || spelled).then_some((value, token.len()))
 }
 
 const SPELLED: &[&str] = &[
@@ -230,8 +229,9 @@ fn numbered(text: &str) -> Option<Label> {
         .strip_prefix('\u{20e3}');
     let single = !value.contains('.');
     let spaced = after.is_empty() || after.starts_with(char::is_whitespace);
-    let pointed = after.starts_with(['.', ')', ':', '：'])
-        && !after[1..].starts_with(|c: char| c.is_alphanumeric());
+    let pointed = after
+        .strip_prefix(['.', ')', ':', '：'])
+        .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
     let dashed = spaced && after.trim_start().starts_with(['-', '–', '—']);
     let counts = is_dotted(value) && value.split('.').all(|group| group.len() <= 3);
     let shaped = keycap.is_some() || pointed || dashed || (spaced && (!single || hash == 1));

@@ -30,8 +30,9 @@ pub(crate) fn items(
         .filter(|id| facts.doc.entries[*id].check_box.is_some())
         .collect();
     let chosen = if others {
-        let for_tasks =
-            |id: &EntryId| section_titles(facts, outline, &facts.doc.entries[*id]).any(is_task_section);
+        let for_tasks = |id: &EntryId| {
+            section_titles(facts, outline, &facts.doc.entries[*id]).any(is_task_section)
+        };
         boxed.into_iter().filter(for_tasks).collect()
     } else if boxed.is_empty() {
         unboxed(facts, outline, &ids)
@@ -47,7 +48,11 @@ pub(crate) fn items(
 }
 
 /// The sections around an entry, innermost first, without the document as a whole.
-fn section_titles<'f>(facts: &'f Facts<'_>, outline: &Outline, entry: &Entry) -> impl Iterator<Item = &'f str> {
+fn section_titles<'f>(
+    facts: &'f Facts<'_>,
+    outline: &Outline,
+    entry: &Entry,
+) -> impl Iterator<Item = &'f str> {
     let (mut next, title) = (entry.section, outline.title);
     std::iter::from_fn(move || {
         let heading = &facts.doc.headings[next.filter(|id| Some(*id) != title)?];
@@ -79,7 +84,8 @@ fn unboxed(facts: &Facts<'_>, outline: &Outline, ids: &[EntryId]) -> Vec<EntryId
         .map(|id| facts.doc.entries[*id].list)
         .collect();
     let of_lists = |id: &EntryId| lists.contains(&facts.doc.entries[*id].list);
-    let plans = |id: &EntryId| !section_titles(facts, outline, &facts.doc.entries[*id]).any(is_about);
+    let plans =
+        |id: &EntryId| !section_titles(facts, outline, &facts.doc.entries[*id]).any(is_about);
     let ids: Vec<EntryId> = ids
         .iter()
         .copied()

@@ -2,10 +2,11 @@
 //! Words come first, because an emoji that went through a wrong encoding can turn into another one; what a symbol
 //! means is learned from the document where a word stands beside it. Not for: where statuses are written.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
+use crate::legend::Legend;
 use crate::model::Status;
+use crate::vocabulary::{CLEAR, FAINT, goes_on, is_circle, is_timeless, longest, unmistakable};
 use crate::words::{Word, is_symbol, leading_symbols, tokens, trim_range, words};
 
 /// Values longer than this hold prose; their start says what there is to say.
@@ -22,298 +23,7 @@ pub(crate) struct Found {
     pub clear: bool,
 }
 
-use Status::{Blocked, Cancelled, Done, Failed, InProgress, Planned};
-
-/// Words that settle the matter wherever a status is expected. Longer phrases win.
-const CLEAR: &[(&str, Status)] = &[
-    ("done", Done),
-    ("all done", Done),
-    ("complete", Done),
-    ("completed", Done),
-    ("finished", Done),
-    ("shipped", Done),
-    ("released", Done),
-    ("merged", Done),
-    ("implemented", Done),
-    ("delivered", Done),
-    ("closed", Done),
-    ("resolved", Done),
-    ("fixed", Done),
-    ("achieved", Done),
-    ("deployed", Done),
-    ("launched", Done),
-    ("fully complete", Done),
-    ("fully implemented", Done),
-    ("in progress", InProgress),
-    ("work in progress", InProgress),
-    ("wip", InProgress),
-    ("ongoing", InProgress),
-    ("in development", InProgress),
-    ("under development", InProgress),
-    ("in review", InProgress),
-    ("under review", InProgress),
-    ("in testing", InProgress),
-    ("started", InProgress),
-    ("doing", InProgress),
-    ("underway", InProgress),
-    ("in the works", InProgress),
-    ("in flight", InProgress),
-    ("incomplete", InProgress),
-    ("partial", InProgress),
-    ("partially", InProgress),
-    ("partially complete", InProgress),
-    ("partially completed", InProgress),
-    ("partially done", InProgress),
-    ("partially implemented", InProgress),
-    ("almost done", InProgress),
-    ("nearly done", InProgress),
-    ("mostly done", InProgress),
-    ("mostly complete", InProgress),
-    ("nearly complete", InProgress),
-    ("almost complete", InProgress),
-    ("planned", Planned),
-    ("todo", Planned),
-    ("to do", Planned),
-    ("to be done", Planned),
-    ("not started", Planned),
-    ("not yet started", Planned),
-    ("not begun", Planned),
-    ("not done", Planned),
-    ("not complete", Planned),
-    ("not completed", Planned),
-    ("not finished", InProgress),
-    ("not implemented", Planned),
-    ("not yet implemented", Planned),
-    ("not yet", Planned),
-    ("pending", Planned),
-    ("proposed", Planned),
-    ("backlog", Planned),
-    ("upcoming", Planned),
-    ("scheduled", Planned),
-    ("queued", Planned),
-    ("coming soon", Planned),
-    ("blocked", Blocked),
-    ("on hold", Blocked),
-    ("paused", Blocked),
-    ("waiting", Blocked),
-    ("stalled", Blocked),
-    ("deferred", Blocked),
-    ("postponed", Blocked),
-    ("suspended", Blocked),
-    ("stuck", Blocked),
-    ("failed", Failed),
-    ("failing", Failed),
-    ("did not work", Failed),
-    ("didn't work", Failed),
-    ("cancelled", Cancelled),
-    ("canceled", Cancelled),
-    ("dropped", Cancelled),
-    ("abandoned", Cancelled),
-    ("won't do", Cancelled),
-    ("wont do", Cancelled),
-    ("won't fix", Cancelled),
-    ("wontfix", Cancelled),
-    ("will not do", Cancelled),
-    ("obsolete", Cancelled),
-    ("superseded", Cancelled),
-    ("skipped", Cancelled),
-    ("rejected", Cancelled),
-    ("removed", Cancelled),
-    ("descoped", Cancelled),
-    ("out of scope", Cancelled),
-    ("not planned", Cancelled),
-    ("no longer needed", Cancelled),
-    ("not needed", Cancelled),
-    ("duplicate", Cancelled),
-];
-
-/// Words that a symbol beside them outweighs: "✅ ACTIVE" is done, "ACTIVE" is in progress.
-const FAINT: &[(&str, Status)] = &[
-    ("live", Done),
-    ("operational", Done),
-    ("production ready", Done),
-    ("ready for production", Done),
-    ("passing", Done),
-    ("passed", Done),
-    ("verified", Done),
-    ("stable", Done),
-    ("available", Done),
-    ("landed", Done),
-    ("active", InProgress),
-    ("current", InProgress),
-    ("testing", InProgress),
-    ("reviewing", InProgress),
-    ("implementing", InProgress),
-    ("developing", InProgress),
-    ("open", Planned),
-    ("new", Planned),
-    ("ready", Planned),
-    ("next", Planned),
-    ("future", Planned),
-    ("later", Planned),
-    ("idea", Planned),
-    ("draft", Planned),
-    ("tbd", Planned),
-    ("not ready", Planned),
-];
-
-/// What symbols mean where the document does not say otherwise.
-const SYMBOLS: &[(&str, Status)] = &[
-    ("📝", Planned),
-    ("📋", Planned),
-    ("⏳", Planned),
-    ("⌛", Planned),
-    ("⬜", Planned),
-    ("◻", Planned),
-    ("☐", Planned),
-    ("🔲", Planned),
-    ("⚪", Planned),
-    ("📅", Planned),
-    ("🗓", Planned),
-    ("🔜", Planned),
-    ("💡", Planned),
-    ("🔄", InProgress),
-    ("🚧", InProgress),
-    ("🏗", InProgress),
-    ("🔨", InProgress),
-    ("🛠", InProgress),
-    ("🔃", InProgress),
-    ("♻", InProgress),
-    ("🏃", InProgress),
-    ("🟡", InProgress),
-    ("🔵", InProgress),
-    ("⚠", InProgress),
-    ("✅", Done),
-    ("✔", Done),
-    ("☑", Done),
-    ("✓", Done),
-    ("🟢", Done),
-    ("🎉", Done),
-    ("💯", Done),
-    ("👍", Done),
-    ("⏸", Blocked),
-    ("⛔", Blocked),
-    ("🛑", Blocked),
-    ("🔒", Blocked),
-    ("🔴", Blocked),
-    ("❌", Failed),
-    ("✖", Failed),
-    ("✗", Failed),
-    ("✘", Failed),
-    ("💥", Failed),
-    ("🚫", Cancelled),
-    ("🗑", Cancelled),
-    ("❎", Cancelled),
-    ("⏭", Cancelled),
-];
-
-/// Symbols that mean a status even outside a status line, where others are decoration.
-const UNMISTAKABLE: &str = "✅✔☑✓🔄🚧⏳⌛⏸⛔❌✖✗✘🚫⬜☐🔲◻";
-
-const BOXES: &[(&str, bool)] = &[
-    ("✅", true),
-    ("☑", true),
-    ("✔", true),
-    ("⬜", false),
-    ("☐", false),
-    ("🔲", false),
-    ("◻", false),
-];
-
-/// What symbols and words mean in one document, learned from its own status lines.
-#[derive(Debug, Default)]
-pub(crate) struct Legend {
-    symbols: HashMap<String, [u32; 6]>,
-    /// Symbols as they were written first, by their bare form.
-    written: HashMap<String, String>,
-    phrases: HashMap<(Status, String), (u32, usize)>,
-}
-
-impl Legend {
-    /// Takes note of a status line's value.
-    pub fn learn(&mut self, value: &str) {
-        let Some(found) =
-            read_value(value, &Self::default()).filter(|f| f.clear && f.percent.is_none())
-        else {
-            return;
-        };
-        if let Some(symbol) = &found.symbol {
-            let symbol = &value[symbol.clone()];
-            self.symbols.entry(normal(symbol)).or_default()[found.status as usize] += 1;
-            self.written
-                .entry(normal(symbol))
-                .or_insert_with(|| symbol.to_owned());
-        }
-        let Some(phrase) = found.word else { return };
-        let order = self.phrases.len();
-        self.phrases
-            .entry((found.status, value[phrase].to_lowercase()))
-            .or_insert((0, order))
-            .0 += 1;
-    }
-
-    fn meaning(&self, symbol: &str) -> Option<Status> {
-        let symbol = normal(symbol);
-        let known = known_meaning(&symbol);
-        let Some(votes) = self.symbols.get(&symbol) else {
-            return known;
-        };
-        let best = votes.iter().max().copied().unwrap_or(0);
-        let learned = Status::ALL.into_iter().find(|s| votes[*s as usize] == best);
-        // One odd use does not turn a symbol that everybody knows.
-        known
-            .filter(|k| best < 2 || votes[*k as usize] == best)
-            .or(learned)
-    }
-
-    /// The symbol that this document uses for a status, else the usual one.
-    pub fn symbol_for(&self, status: Status) -> String {
-        let votes = |symbol: &String| self.symbols[symbol][status as usize];
-        // The wreck of an emoji is read, never written.
-        let sound = |s: &&String| !s.chars().any(char::is_alphanumeric);
-        let own = self
-            .symbols
-            .keys()
-            .filter(sound)
-            .filter(|s| self.meaning(s) == Some(status) && votes(s) > 0);
-        let best = own.max_by(|a, b| votes(a).cmp(&votes(b)).then(b.cmp(a)));
-        best.map_or_else(
-            || usual_symbol(status).to_owned(),
-            |bare| self.written[bare].clone(),
-        )
-    }
-
-    /// The word that this document uses for a status, else the usual one, in lower case.
-    pub fn phrase_for(&self, status: Status) -> String {
-        let own = self.phrases.iter().filter(|((s, _), _)| *s == status);
-        let best = own.max_by_key(|(_, (count, order))| (*count, std::cmp::Reverse(*order)));
-        best.map_or_else(
-            || status.words().to_lowercase(),
-            |((_, phrase), _)| phrase.clone(),
-        )
-    }
-}
-
-fn normal(symbol: &str) -> String {
-    symbol
-        .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{fe0f}' | '\u{fe0e}' | '*'))
-        .collect()
-}
-
-fn known_meaning(symbol: &str) -> Option<Status> {
-    let known = SYMBOLS.iter().find(|(known, _)| *known == symbol);
-    known
-        .or_else(|| SYMBOLS.iter().find(|(known, _)| symbol.starts_with(known)))
-        .map(|(_, status)| *status)
-}
-
-fn usual_symbol(status: Status) -> &'static str {
-    match status {
-        Planned => "📝",
-        other => unmistakable_symbol(other),
-    }
-}
+use Status::{Done, InProgress, Planned};
 
 /// The value of a status line.
 pub(crate) fn read_value(value: &str, legend: &Legend) -> Option<Found> {
@@ -328,11 +38,10 @@ pub(crate) fn read_value(value: &str, legend: &Legend) -> Option<Found> {
         return Some(reading.found(amount, true));
     }
     let faint = reading.spoken(0, FAINT).filter(|s| s.ends_well);
-    if let Some(status) = reading
-        .prefix
-        .as_ref()
-        .and_then(|p| legend.meaning(&value[p.clone()]))
-    {
+    let symbol = reading.prefix.as_ref().map(|p| &value[p.clone()]);
+    // A coloured circle says less than the faintest word: "🟢 ready for assignment".
+    let symbol = symbol.filter(|s| faint.is_none() || !is_circle(s));
+    if let Some(status) = symbol.and_then(|s| legend.meaning(s)) {
         let word = faint.map(|s| s.range);
         return Some(Found {
             status,
@@ -354,9 +63,11 @@ pub(crate) fn read_value(value: &str, legend: &Legend) -> Option<Found> {
 pub(crate) fn read_whole(text: &str, legend: &Legend) -> Option<Found> {
     let text = head_of(text);
     let reading = Reading::new(text);
-    let said = reading
-        .spoken(0, CLEAR)
-        .or_else(|| reading.spoken(0, FAINT).filter(|s| !is_timeless(text, s)));
+    let said = reading.spoken(0, CLEAR).or_else(|| {
+        reading
+            .spoken(0, FAINT)
+            .filter(|s| !is_timeless(&text[s.range.clone()]))
+    });
     if let Some(said) = said.or_else(|| reading.amount_alone()) {
         let found = reading.found(said, true);
         let end = [&found.symbol, &found.word]
@@ -379,25 +90,6 @@ pub(crate) fn read_whole(text: &str, legend: &Legend) -> Option<Found> {
     })
 }
 
-/// "new", "current", "next": of a title they say when, not how far.
-fn is_timeless(text: &str, said: &Said) -> bool {
-    let word = text[said.range.clone()].to_lowercase();
-    matches!(
-        word.as_str(),
-        "open"
-            | "new"
-            | "ready"
-            | "next"
-            | "current"
-            | "future"
-            | "later"
-            | "idea"
-            | "tbd"
-            | "available"
-            | "testing"
-    )
-}
-
 /// Nothing, or a remark that the status can stand without.
 fn is_aside(rest: &str) -> bool {
     let rest = rest.trim_start();
@@ -407,90 +99,6 @@ fn is_aside(rest: &str) -> bool {
     rest.is_empty()
         || rest.starts_with([',', ';', '-', '–', '—', ':', '(', '/'])
         || (!by && goes_on(next.first()))
-}
-
-/// The symbol for a status where only unmistakable ones are read.
-pub(crate) fn unmistakable_symbol(status: Status) -> &'static str {
-    match status {
-        Planned => "⏳",
-        InProgress => "🔄",
-        Done => "✅",
-        Blocked => "⏸️",
-        Failed => "❌",
-        Cancelled => "🚫",
-    }
-}
-
-/// The status that a section says its members have: "✅ Completed Projects", "In progress", "Backlog".
-pub(crate) fn of_section(title: &str) -> Option<Status> {
-    const NOUNS: &[&str] = &[
-        "projects",
-        "project",
-        "items",
-        "work",
-        "tasks",
-        "features",
-        "milestones",
-        "priorities",
-        "phases",
-        "things",
-        "now",
-    ];
-    const TIMES: &[(&str, Status)] = &[
-        ("next", Planned),
-        ("later", Planned),
-        ("future", Planned),
-        ("now", Planned),
-        ("up next", Planned),
-        ("active", InProgress),
-        ("current", InProgress),
-        ("currently", InProgress),
-        ("ideas", Planned),
-        ("next up", Planned),
-    ];
-    let mut found = words(head_of(title));
-    while found.len() > 1
-        && found
-            .last()
-            .is_some_and(|w| NOUNS.contains(&w.lower.as_str()))
-    {
-        found.pop();
-    }
-    let whole = |table: &[(&str, Status)]| {
-        longest(&found, table).filter(|(length, _)| *length == found.len())
-    };
-    whole(CLEAR)
-        .or_else(|| whole(TIMES))
-        .map(|(_, status)| status)
-}
-
-/// The status that a symbol alone means where people decorate: only those that are hardly used otherwise.
-pub(crate) fn unmistakable(symbol: &str) -> Option<Status> {
-    let symbol = normal(symbol);
-    let first = symbol.chars().next()?;
-    UNMISTAKABLE
-        .contains(first)
-        .then(|| known_meaning(&symbol))
-        .flatten()
-}
-
-/// Whether a symbol is used as a check-box, and ticked.
-pub(crate) fn symbol_box(symbol: &str) -> Option<bool> {
-    let symbol = normal(symbol);
-    BOXES
-        .iter()
-        .find(|(known, _)| *known == symbol)
-        .map(|(_, done)| *done)
-}
-
-/// The partner of a check-box symbol.
-pub(crate) fn symbol_box_for(symbol: &str, done: bool) -> &'static str {
-    match (done, normal(symbol).as_str()) {
-        (true, "☐") => "☑",
-        (true, _) => "✅",
-        (false, "☑" | "✔") => "☐",
-        (false, _) => "⬜",
-    }
 }
 
 fn head_of(value: &str) -> &str {
@@ -605,22 +213,20 @@ impl<'v> Reading<'v> {
     }
 
     fn amount_at_word(&self, word: &Word) -> Option<Said> {
-        let number: u32 = word.lower.parse().ok()?;
+        let number = u64::from(word.lower.parse::<u32>().ok()?);
         let rest = &self.value[word.range.end..];
         let spaces = rest.len() - rest.trim_start().len();
         let (percent, end) = if rest[spaces..].starts_with('%') {
             (number, word.range.end + spaces + 1)
         } else {
-            let below: u32 = rest
-                .strip_prefix('/')?
-                .split(|c: char| !c.is_ascii_digit())
-                .next()?
-                .parse()
-                .ok()?;
-            (
-                if below == 0 { 0 } else { number * 100 / below },
-                word.range.end + 1 + below.to_string().len(),
-            )
+            let digits = rest.strip_prefix('/')?;
+            let digits = &digits[..digits
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(digits.len())];
+            let percent = (number * 100)
+                .checked_div(digits.parse().ok()?)
+                .unwrap_or(0);
+            (percent, word.range.end + 1 + digits.len())
         };
         let percent = u8::try_from(percent).ok().filter(|p| *p <= 100)?;
         let status = match percent {
@@ -693,66 +299,6 @@ impl<'v> Reading<'v> {
     }
 }
 
-/// Words after which a status is still a status: "done in 1.2", "blocked by #3", "planned for May".
-fn goes_on(word: Option<&Word>) -> bool {
-    const PREPOSITIONS: &[&str] = &[
-        "in",
-        "on",
-        "by",
-        "for",
-        "since",
-        "until",
-        "at",
-        "as",
-        "with",
-        "pending",
-        "via",
-        "to",
-        "from",
-        "and",
-        "but",
-        "after",
-        "before",
-        "if",
-        "when",
-        "because",
-        "due",
-        "of",
-        "per",
-        "yesterday",
-        "today",
-        "last",
-        "this",
-        "next",
-        "is",
-        "now",
-        "yet",
-        "so",
-        "already",
-    ];
-    word.is_none_or(|w| {
-        PREPOSITIONS.contains(&w.lower.as_str())
-            || w.lower.starts_with(|c: char| c.is_ascii_digit())
-    })
-}
-
-fn longest(words: &[Word], table: &[(&str, Status)]) -> Option<(usize, Status)> {
-    let fits = |(phrase, status): &(&str, Status)| {
-        let mut at = 0;
-        for part in phrase.split(' ') {
-            if words.get(at)?.lower != part {
-                return None;
-            }
-            at += 1;
-        }
-        Some((at, *status))
-    };
-    table
-        .iter()
-        .filter_map(fits)
-        .max_by_key(|(length, _)| *length)
-}
-
 /// "COMPLETE ✅": a symbol directly after the word.
 fn trailing_symbol(value: &str, from: usize) -> Option<Range<usize>> {
     let rest = &value[from..];
@@ -788,6 +334,7 @@ fn any_symbol(value: &str, legend: &Legend) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Status::{Blocked, Cancelled, Failed};
 
     fn status(value: &str) -> Option<Status> {
         read_value(value, &Legend::default()).map(|f| f.status)
@@ -813,6 +360,9 @@ mod tests {
             ("75%", InProgress),
             ("0%", Planned),
             ("3/5 done", InProgress),
+            ("🟢 **READY** FOR ASSIGNMENT", Planned),
+            ("🟢", Done),
+            ("4000000000/04000000000 done", Done),
             ("Done: 80%", InProgress),
             ("Completed 2025-01-01", Done),
             ("done in 1.2", Done),

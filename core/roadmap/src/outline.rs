@@ -3,7 +3,7 @@
 //!
 //! 1. The first heading is the document's title when it is of level 1 and has no label.
 //! 2. *Evidence* is a heading's own status line or mark (strong), or its own estimate, dependency, priority or
-//!    check-box (weak): in the text before its first sub-heading.
+//!    check-box (weak): in its text, with the sub-headings that have no label ("### Tasks").
 //! 3. A *labelled* heading ("PRIORITY 2", "Phase 3", "Option A") is an item when any heading of its series (same word,
 //!    same parent) has evidence, or one below it has, or it stands inside an item or below a status ("## Done").
 //! 4. A *numbered* heading ("1.", "4.2", "Step 3", "US-1") is an item when its number continues the number of the item
@@ -21,9 +21,9 @@ use crate::blocks::HeadingId;
 use crate::facts::{Facts, left_out};
 use crate::fields::FieldKind;
 use crate::labels::Label;
-use crate::marks;
 use crate::model::{ItemKind, Looks, NotUnderstood, Status};
 use crate::parts::{Parts, parts};
+use crate::vocabulary::of_section;
 use crate::words::{plain, words};
 
 /// The headings, judged. Every list has one entry for each heading of the document.
@@ -110,7 +110,7 @@ const PLAN: &[&str] = &[
     "todo",
     "items",
 ];
-/// Sections whose "Status:" is the document's.
+/// Sections whose "Status:" is the document's, or that of the item they are a part of.
 const ABOUT: &[&str] = &[
     "status",
     "current status",
@@ -128,6 +128,17 @@ const ABOUT: &[&str] = &[
     "goals",
     "non goals",
     "motivation",
+    "deliverables",
+    "dependencies",
+    "tasks",
+    "notes",
+    "scope",
+    "objectives",
+    "success criteria",
+    "acceptance criteria",
+    "timeline",
+    "benefits",
+    "next steps",
 ];
 
 pub(crate) fn outline(facts: &Facts<'_>) -> Outline {
@@ -197,6 +208,11 @@ impl<'f, 't> Judge<'f, 't> {
 
     fn look_below(&mut self) {
         for id in (0..self.parts.len()).rev() {
+            // "### Tasks" below a phase is a part of its text.
+            let lends = self.parts[id].label.is_none() && self.evidence[id].weak;
+            if let Some(parent) = self.facts.doc.headings[id].parent.filter(|_| lends) {
+                self.evidence[parent].weak = true;
+            }
             let tells = self.parts[id].label.is_some() && self.evidence[id].status;
             if let Some(parent) = self.facts.doc.headings[id]
                 .parent
@@ -214,9 +230,11 @@ impl<'f, 't> Judge<'f, 't> {
             };
             let evidence = self.evidence[id];
             let holds = self.holds_items[id];
+            let key_is_faint = self.parts[id].label.as_ref().is_some_and(|l| l.faint);
             let series = self.series.entry(key).or_default();
             series.members += 1;
-            series.strong += usize::from(evidence.status || holds);
+            // A chapter that holds phases makes no items of the other chapters.
+            series.strong += usize::from(evidence.status || (holds && !key_is_faint));
             series.weak += usize::from(evidence.weak || evidence.status || holds);
         }
     }
@@ -288,10 +306,7 @@ impl<'f, 't> Judge<'f, 't> {
     fn plain_verdict(&self, id: HeadingId, inside: bool) -> bool {
         let parts = &self.parts[id];
         let title = plain(&parts.title);
-        if self.guidance[id]
-            || ABOUT.contains(&title.as_str())
-            || marks::of_section(&title).is_some()
-        {
+        if self.guidance[id] || ABOUT.contains(&title.as_str()) || of_section(&title).is_some() {
             return false;
         }
         let evidence = self.evidence[id];
@@ -427,7 +442,7 @@ fn section_status(facts: &Facts<'_>, parts: &[Parts]) -> Vec<Option<Status>> {
         let said = if parts.label.is_some() {
             None
         } else {
-            marks::of_section(&heading.text.text)
+            of_section(&heading.text.text)
         };
         own.push(said.or_else(|| heading.parent.and_then(|parent| own[parent])));
     }
@@ -454,7 +469,7 @@ pub(crate) fn is_task_section(title: &str) -> bool {
         "plan",
     ];
     let title = title.get(..200).unwrap_or(title);
-    marks::of_section(title).is_some()
+    of_section(title).is_some()
         || words(title)
             .last()
             .is_some_and(|w| TASKS.contains(&w.lower.as_str()))

@@ -6,10 +6,23 @@ use std::ops::Range;
 use crate::blocks::{CheckBox, check_box};
 use crate::estimate::{is_window, read_only_duration};
 use crate::labels::{self, Label};
-use crate::marks::{self, Found, Legend};
+use crate::legend::Legend;
+use crate::marks::{self, Found};
 use crate::model::Importance;
 use crate::rendered::Rendered;
+use crate::vocabulary::unmistakable;
 use crate::words::{is_symbol, leading_symbols, plain, tidy, tokens, trim_range, words};
+
+/// What a title says of a choice between items.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choosing {
+    #[default]
+    No,
+    /// "(choose one)": its parts are alternatives.
+    Offers,
+    /// "(chosen)": of several, this one.
+    Chosen,
+}
 
 /// A title line, taken apart. Ranges are in the rendered line.
 #[derive(Debug, Default, Clone)]
@@ -24,10 +37,8 @@ pub(crate) struct Parts {
     pub estimates: Vec<String>,
     pub window: Option<String>,
     pub depends: Vec<String>,
+    pub choice: Choosing,
     pub optional: bool,
-    /// "(choose one)": its parts are alternatives.
-    pub chooses: bool,
-    pub chosen: bool,
     pub importance: Option<Importance>,
     pub struck: bool,
 }
@@ -86,7 +97,7 @@ impl Parts {
         let symbol = &text[token.clone()];
         self.importance = self.importance.or_else(|| importance_of_symbol(symbol));
         if self.mark.is_none()
-            && let Some(status) = marks::unmistakable(symbol)
+            && let Some(status) = unmistakable(symbol)
         {
             self.mark = Some(Found {
                 status,
@@ -118,19 +129,15 @@ impl Parts {
         let text = &line.text;
         let end = bold_title_end(line, start, rest).unwrap_or(text.len());
         let groups = self.read_groups(text, rest, legend);
-        let tail_symbols: Vec<Range<usize>> = tokens(&text[end..])
-            .into_iter()
-            .map(|t| end + t.start..end + t.end)
-            .collect();
-        for token in tail_symbols
-            .into_iter()
-            .take(20)
-            .filter(|t| is_symbol(&text[t.clone()]))
-        {
-            self.read_symbol(text, token);
+        let bracket = text[end..]
+            .find(['(', '['])
+            .map_or(text.len(), |at| end + at);
+        if !self.read_marked_end(text, end..bracket, legend) {
+            self.read_tail(text, end..text.len());
         }
         let mut kept = without(text, rest..end, &groups);
         kept = self.read_last_piece(text, kept, legend);
+        kept = self.read_marked_ends(text, kept, legend);
         let kept = self.read_decoration(text, kept);
         let title: Vec<&str> = kept.into_iter().map(|r| &text[r]).collect();
         self.title = clean_title(&title.concat());
@@ -167,11 +174,9 @@ impl Parts {
             return kept;
         };
         let piece = &text[last.clone()];
-        let cut = [" - ", " – ", " — ", " | "]
-            .iter()
-            .filter_map(|d| piece.rfind(d).map(|at| (at, d.len())))
-            .max();
-        let Some((at, length)) = cut else { return kept };
+        let Some((at, length)) = last_dash(piece) else {
+            return kept;
+        };
         let remark = trim_range(text, last.start + at + length..last.end);
         if remark.is_empty() || remark.len() > 80 || !self.read_remark(text, remark, legend) {
             return kept;
@@ -180,6 +185,51 @@ impl Parts {
             .filter(|r| r.start <= last.start)
             .map(|r| if r == last { r.start..r.start + at } else { r })
             .collect()
+    }
+
+    /// "Title ✅ COMPLETED": cuts the status off.
+    fn read_marked_ends(
+        &mut self,
+        text: &str,
+        kept: Vec<Range<usize>>,
+        legend: &Legend,
+    ) -> Vec<Range<usize>> {
+        let mut left = Vec::new();
+        for range in kept {
+            let found = tokens(&text[range.clone()])
+                .into_iter()
+                .map(|t| range.start + t.start..range.start + t.end)
+                .filter(|t| marks_something(&text[t.clone()]))
+                .take(4)
+                .find(|t| self.read_marked_end(text, t.start..range.end, legend));
+            left.push(range.start..found.map_or(range.end, |t| t.start));
+        }
+        left
+    }
+
+    /// "✅ COMPLETED": a symbol and a word that are a status as a whole.
+    fn read_marked_end(&mut self, text: &str, range: Range<usize>, legend: &Legend) -> bool {
+        let range = trim_range(text, range);
+        let found = marks::read_whole(&text[range.clone()], legend)
+            .filter(|found| found.symbol.is_some() && found.word.is_some());
+        let Some(found) = found else { return false };
+        self.set_clear_mark(found, range.start);
+        true
+    }
+
+    /// Symbols behind a title mark it unless they decorate a word of their own: "✅ NEW".
+    fn read_tail(&mut self, text: &str, range: Range<usize>) {
+        let found: Vec<Range<usize>> = tokens(&text[range.clone()])
+            .into_iter()
+            .take(20)
+            .map(|t| range.start + t.start..range.start + t.end)
+            .collect();
+        let shouts = found.iter().any(|t| is_shout(&text[t.clone()]));
+        for token in found.into_iter().filter(|t| is_symbol(&text[t.clone()])) {
+            if !shouts || unmistakable(&text[token.clone()]).is_none() {
+                self.read_symbol(text, token);
+            }
+        }
     }
 
     /// Cuts "⚡ NEW 🤖" off: from the first symbol after which only symbols and capitals stand.
@@ -206,12 +256,8 @@ impl Parts {
         else {
             return kept;
         };
-        for token in pieces
-            .iter()
-            .filter(|t| t.start >= cut.start && is_symbol(&text[(*t).clone()]))
-        {
-            self.read_symbol(text, token.clone());
-        }
+        let end = pieces.last().map_or(cut.end, |t| t.end);
+        self.read_tail(text, cut.start..end);
         kept.into_iter()
             .filter(|r| r.start < cut.start)
             .map(|r| r.start..r.end.min(cut.start))
@@ -228,13 +274,10 @@ impl Parts {
             return true;
         }
         let mut understood = false;
-        let mut from = range.start;
-        for piece in text[range].split([',', ';']) {
-            let piece_range = trim_range(text, from..from + piece.len());
-            from += piece.len() + 1;
-            understood |= self.read_simple(&text[piece_range.clone()])
-                || self.read_dependency(&text[piece_range.clone()])
-                || self.read_status(text, &piece_range, legend);
+        for piece in pieces(text, range) {
+            understood |= self.read_simple(&text[piece.clone()])
+                || self.read_dependency(&text[piece.clone()])
+                || self.read_status(text, &piece, legend);
         }
         understood
     }
@@ -250,19 +293,25 @@ impl Parts {
             .map(|r| r.end)
             .max()
             .unwrap_or(0);
-        for piece in text[range.start + end..range.end].split([',', ';']) {
-            self.read_simple(piece.trim());
+        for piece in pieces(text, range.start + end..range.end) {
+            self.read_simple(&text[piece]);
         }
-        if self.mark.is_none() || !self.mark_is_clear {
-            let moved = |r: Range<usize>| r.start + range.start..r.end + range.start;
-            self.mark = Some(Found {
-                symbol: found.symbol.map(moved),
-                word: found.word.map(moved),
-                ..found
-            });
-            self.mark_is_clear = true;
-        }
+        self.set_clear_mark(found, range.start);
         true
+    }
+
+    /// The first clear mark counts; `found` is relative to `offset`.
+    fn set_clear_mark(&mut self, found: Found, offset: usize) {
+        if self.mark.is_some() && self.mark_is_clear {
+            return;
+        }
+        let moved = |r: Range<usize>| r.start + offset..r.end + offset;
+        self.mark = Some(Found {
+            symbol: found.symbol.map(moved),
+            word: found.word.map(moved),
+            ..found
+        });
+        self.mark_is_clear = true;
     }
 
     fn read_simple(&mut self, remark: &str) -> bool {
@@ -280,14 +329,14 @@ impl Parts {
         ) {
             self.optional = true;
         } else if is_choice(said) {
-            self.chooses = true;
+            self.choice = Choosing::Offers;
         } else if matches!(said, "chosen" | "selected" | "picked" | "our choice") {
-            self.chosen = true;
+            self.choice = Choosing::Chosen;
         } else if read_only_duration(remark).is_some() {
             self.estimates.push(tidy(remark));
         } else if is_window(remark) {
             self.window.get_or_insert_with(|| tidy(remark));
-        } else if let Some(importance) = said.strip_suffix(" priority").and_then(read_importance) {
+        } else if let Some(importance) = importance_alone(said) {
             self.importance = Some(importance);
         } else {
             return false;
@@ -336,6 +385,57 @@ impl Parts {
     }
 }
 
+/// A symbol that means a status wherever it stands.
+fn marks_something(token: &str) -> bool {
+    is_symbol(token) && unmistakable(token).is_some()
+}
+
+/// "high", "LOW PRIORITY": nothing else.
+fn importance_alone(said: &str) -> Option<Importance> {
+    let word = said.strip_suffix(" priority").unwrap_or(said);
+    (!word.contains(' '))
+        .then(|| read_importance(word))
+        .flatten()
+}
+
+/// The pieces of a remark between commas, semicolons and dashes.
+fn pieces(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
+    const BETWEEN: [&str; 5] = [",", ";", " - ", " – ", " — "];
+    let mut found = Vec::new();
+    let mut from = range.start;
+    while from <= range.end {
+        let rest = &text[from..range.end];
+        let next = BETWEEN
+            .iter()
+            .filter_map(|b| rest.find(b).map(|at| (at, b.len())))
+            .min();
+        let (length, gap) = next.unwrap_or((rest.len(), 1));
+        found.push(trim_range(text, from..from + length));
+        from += length + gap;
+    }
+    found
+}
+
+/// The last dash or bar with spaces around it that stands outside of brackets, and its length.
+fn last_dash(text: &str) -> Option<(usize, usize)> {
+    let mut depth = 0_u32;
+    let mut found = None;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            ' ' if depth == 0 => {
+                let dash = [" - ", " – ", " — ", " | "]
+                    .iter()
+                    .find(|d| text[at..].starts_with(**d));
+                found = dash.map(|d| (at, d.len())).or(found);
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 fn is_choice(said: &str) -> bool {
     let found: Vec<&str> = said.split(' ').collect();
     let verb = found
@@ -347,7 +447,7 @@ fn is_choice(said: &str) -> bool {
             "one" | "1" | "from" | "between" | "among" | "based" | "any" | "either"
         )
     };
-    verb.is_some_and(|at| found[at..].iter().any(|w| among(&w)))
+    verb.is_some_and(|at| found[at..].iter().any(among))
         || said.starts_with("one of")
         || said.starts_with("either")
 }
@@ -500,6 +600,14 @@ mod tests {
             ("API v2 — 2 days", "API v2"),
             ("Milestone 3: Quarter 1 (90 days)", "Quarter 1"),
             ("USE HTTP API", "USE HTTP API"),
+            ("Phase 1: Board ✅ COMPLETED (2025-11-06)", "Board"),
+            ("Phase 3: Agents (Current - Weeks 5-7)", "Agents"),
+            (
+                "Batch 1: X 2.3 - Adapter (Historical - 2026-02-05)",
+                "X 2.3 - Adapter",
+            ),
+            ("Phase 10: Last (Week 20) - LOW PRIORITY", "Last"),
+            ("6. Errors ✅ NEW", "Errors"),
             ("Phase 7", "Phase 7"),
         ];
         for (heading, title) in table {
@@ -510,9 +618,9 @@ mod tests {
     #[test]
     fn remarks_are_read() {
         let found = of("🟡 **PRIORITY 6: Projects** (choose based on interest)");
-        assert!(found.chooses && found.importance == Some(Importance::Medium));
+        assert!(found.choice == Choosing::Offers && found.importance == Some(Importance::Medium));
         let found = of("Phase 1.1: More (optional)");
-        assert!(found.optional && !found.chooses);
+        assert!(found.optional && found.choice == Choosing::No);
         assert_eq!(
             of("Milestone 3: Quarter 1 (90 days)").estimates,
             ["90 days"]
@@ -534,6 +642,11 @@ mod tests {
             ("✅ Parser", Some(Status::Done)),
             ("Parser 🚧", Some(Status::InProgress)),
             ("🔴 Parser", None),
+            ("Parser ✅ COMPLETED (2025-11-06)", Some(Status::Done)),
+            ("Parser 🚧 in progress", Some(Status::InProgress)),
+            ("**Parser** ✅ done (May)", Some(Status::Done)),
+            ("Parser ✅ NEW", None),
+            ("Parser (HIGH, 2-3h)", None),
             ("Parser ⚡ NEW", None),
             ("TIER 6: Y (61 MODULES)", None),
             ("Complete the parser", None),

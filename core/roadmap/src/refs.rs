@@ -190,15 +190,25 @@ fn codes(text: &str) -> impl Iterator<Item = Name> + '_ {
     })
 }
 
+/// What a dependency means besides the names in it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    #[default]
+    Named,
+    /// "None".
+    Nothing,
+    AllOthers,
+    /// "All of the above".
+    AllPrevious,
+    Previous,
+}
+
 /// What a dependency's text says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub names: Vec<Name>,
     pub titles: Vec<String>,
-    pub none: bool,
-    pub all_others: bool,
-    pub all_previous: bool,
-    pub previous: bool,
+    pub reach: Reach,
 }
 
 pub(crate) fn binding(need: &Need) -> Binding {
@@ -235,39 +245,14 @@ pub(crate) fn wanted(text: &str) -> Wanted {
         || said == "no";
     if nothing {
         return Wanted {
-            none: true,
+            reach: Reach::Nothing,
             ..Wanted::default()
         };
     }
-    let has = |phrases: &[&str]| {
-        phrases
-            .iter()
-            .any(|p| said == *p || said.contains(&format!("{p} ")) || said.ends_with(p))
-    };
-    let all_previous = has(&[
-        "all previous",
-        "all of the above",
-        "all above",
-        "all the above",
-        "everything above",
-        "all preceding",
-        "all prior",
-        "all earlier",
-    ]);
-    let all_others = !all_previous
-        && (has(&[
-            "all other",
-            "all others",
-            "everything else",
-            "all the others",
-            "all the rest",
-        ]) || names_all(&said));
     let mut names = names(text);
     if names.is_empty() {
         names = bare_numbers(text);
     }
-    let previous =
-        !all_previous && has(&["previous", "the previous one", "prior phase", "preceding"]);
     let titles = if names.is_empty() {
         titles(text)
     } else {
@@ -276,10 +261,40 @@ pub(crate) fn wanted(text: &str) -> Wanted {
     Wanted {
         names,
         titles,
-        none: false,
-        all_others,
-        all_previous,
-        previous,
+        reach: reach(&said),
+    }
+}
+
+/// What plain words reach for; "all of the above" before "all others".
+fn reach(said: &str) -> Reach {
+    const ALL_PREVIOUS: &[&str] = &[
+        "all previous",
+        "all of the above",
+        "all above",
+        "all the above",
+        "everything above",
+        "all preceding",
+        "all prior",
+        "all earlier",
+    ];
+    const ALL_OTHERS: &[&str] = &[
+        "all other",
+        "all others",
+        "everything else",
+        "all the others",
+        "all the rest",
+    ];
+    const PREVIOUS: &[&str] = &["previous", "prior phase", "preceding"];
+    let padded = format!(" {said} ");
+    let has = |phrases: &[&str]| phrases.iter().any(|p| padded.contains(&format!(" {p} ")));
+    if has(ALL_PREVIOUS) {
+        Reach::AllPrevious
+    } else if has(ALL_OTHERS) || names_all(said) {
+        Reach::AllOthers
+    } else if has(PREVIOUS) {
+        Reach::Previous
+    } else {
+        Reach::Named
     }
 }
 
@@ -429,7 +444,7 @@ mod tests {
             "nothing",
             "no dependencies",
         ] {
-            assert!(wanted(text).none, "{text}");
+            assert!(wanted(text).reach == Reach::Nothing, "{text}");
         }
         for text in [
             "AFTER all other priorities",
@@ -437,10 +452,11 @@ mod tests {
             "everything else",
             "all phases",
         ] {
-            assert!(wanted(text).all_others, "{text}");
+            assert!(wanted(text).reach == Reach::AllOthers, "{text}");
         }
-        assert!(wanted("all of the above").all_previous && wanted("Previous phase").previous);
-        assert!(!wanted("all of the above").all_others);
+        assert_eq!(wanted("all of the above").reach, Reach::AllPrevious);
+        assert_eq!(wanted("Previous phase").reach, Reach::Previous);
+        assert_eq!(wanted("small other things").reach, Reach::Named);
     }
 
     #[test]

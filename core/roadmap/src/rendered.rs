@@ -102,8 +102,21 @@ impl Rendered {
 
     /// Every visible character is struck through.
     pub fn is_struck(&self) -> bool {
-        let seen = |s: &&Segment| !self.text[s.at..].trim_start().is_empty();
-        !self.segments.is_empty() && self.segments.iter().filter(seen).all(|s| s.style.struck)
+        let mut any = false;
+        for (index, segment) in self.segments.iter().enumerate() {
+            let end = self
+                .segments
+                .get(index + 1)
+                .map_or(self.text.len(), |next| next.at);
+            if self.text[segment.at..end].trim().is_empty() {
+                continue;
+            }
+            if !segment.style.struck {
+                return false;
+            }
+            any = true;
+        }
+        any
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::draft::Draft;
 use crate::facts::left_out;
 use crate::model::{Dependency, ItemKey, ItemKind, Looks, Need as Binding, NotUnderstood};
-use crate::refs::{self, Wanted};
+use crate::refs::{self, Reach, Wanted};
 use crate::words::plain;
 
 /// Edges that are followed in one document; "all previous" of many items would otherwise be a square of them.
@@ -81,8 +81,8 @@ impl<'d> Resolver<'d> {
                     line: need.line,
                     need: refs::binding(need),
                     on: Vec::new(),
-                    all_others: wanted.all_others,
-                    none: wanted.none,
+                    all_others: wanted.reach == Reach::AllOthers,
+                    none: wanted.reach == Reach::Nothing,
                     unresolved: false,
                 };
                 self.look_up(item, &wanted, &mut dependency);
@@ -93,7 +93,7 @@ impl<'d> Resolver<'d> {
     }
 
     fn look_up(&mut self, item: usize, wanted: &Wanted, dependency: &mut Dependency) {
-        if wanted.none || wanted.all_others && wanted.names.is_empty() {
+        if dependency.none || dependency.all_others && wanted.names.is_empty() {
             return;
         }
         let (found, missing) = self.found(item, wanted);
@@ -138,8 +138,8 @@ impl<'d> Resolver<'d> {
         for title in &wanted.titles {
             found.extend(self.titled(item, title));
         }
-        if wanted.previous || wanted.all_previous {
-            found.extend(self.before(item, wanted.all_previous));
+        if matches!(wanted.reach, Reach::Previous | Reach::AllPrevious) {
+            found.extend(self.before(item, wanted.reach == Reach::AllPrevious));
         }
         (found, missing)
     }

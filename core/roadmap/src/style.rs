@@ -7,8 +7,9 @@ use crate::analysis::Analysis;
 use crate::draft::{Mark, Place};
 use crate::facts::is_status;
 use crate::fields::Field;
-use crate::marks::{Legend, unmistakable, unmistakable_symbol};
+use crate::legend::Legend;
 use crate::model::Status;
+use crate::vocabulary::{unmistakable, unmistakable_symbol};
 
 /// How the document writes its status lines.
 pub(crate) struct StatusLine {

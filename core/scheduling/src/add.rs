@@ -3,9 +3,9 @@
 use crate::deps;
 use crate::error::SchedulingError;
 use crate::model::State;
-use crate::query::{task_by_key, task_get};
+use crate::query::task_by_key;
 use crate::rank::rank;
-use crate::task::{NewTask, Task, json_text};
+use crate::task::{NewTask, TASK_COLUMNS, Task, json_text, task_from};
 use callboard_store::{Conn, params};
 use std::collections::HashMap;
 
@@ -36,8 +36,7 @@ pub fn task_add(
     if let Some(existing) = existing(c, new)? {
         return Ok((existing, Posted::Existing));
     }
-    insert(c, now, id, new)?;
-    Ok((task_get(c, id)?, Posted::Created))
+    Ok((insert(c, now, id, new)?, Posted::Created))
 }
 
 /// One task of a bulk: `depends_on` may also name the `key` of another task in the same call.
@@ -116,7 +115,7 @@ fn existing(c: &mut dyn Conn, new: &NewTask) -> Result<Option<Task>, SchedulingE
     }
 }
 
-fn insert(c: &mut dyn Conn, now: i64, id: &str, new: &NewTask) -> Result<(), SchedulingError> {
+fn insert(c: &mut dyn Conn, now: i64, id: &str, new: &NewTask) -> Result<Task, SchedulingError> {
     let needs = deps::resolve(c, &new.depends_on)?;
     let waiting = needs
         .iter()
@@ -125,9 +124,11 @@ fn insert(c: &mut dyn Conn, now: i64, id: &str, new: &NewTask) -> Result<(), Sch
     let state = first_state(waiting, new.due_at, now);
     let ready_at = new.due_at.unwrap_or(now).max(now);
     let waiting_on = u32::try_from(waiting).unwrap_or(u32::MAX);
-    c.execute(
-        "INSERT INTO tasks (id, queue, state, priority, rank, ready_at, due_at, waiting_on, max_retries, backoff_ms, timeout_ms, created_at, updated_at, dedup_key, title, kind, project, branch, working_dir, tags, env, metadata, prompt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+    let task = c.query_one(
+        &format!(
+            "INSERT INTO tasks (id, queue, state, priority, rank, ready_at, due_at, waiting_on, max_retries, backoff_ms, timeout_ms, created_at, updated_at, dedup_key, title, kind, project, branch, working_dir, tags, env, metadata, prompt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) RETURNING {TASK_COLUMNS}"
+        ),
         params![
             id, &new.queue, state.as_str(), i64::from(new.priority), rank(ready_at, new.priority), ready_at,
             new.due_at, waiting_on, new.max_retries, new.backoff_ms, new.timeout_ms, now,
@@ -135,11 +136,11 @@ fn insert(c: &mut dyn Conn, now: i64, id: &str, new: &NewTask) -> Result<(), Sch
             new.working_dir.as_deref(), &json_text(&new.tags)?, &json_text(&new.env)?,
             &json_text(&new.metadata)?, &new.prompt,
         ],
+        task_from,
     )?;
-    if needs.is_empty() {
-        return Ok(());
-    }
-    deps::link(c, id, &needs)
+    let task = task.ok_or_else(|| SchedulingError::no_task(id))?;
+    deps::link(c, id, &needs)?;
+    Ok(task)
 }
 
 fn first_state(waiting: usize, due_at: Option<i64>, now: i64) -> State {

@@ -9,8 +9,8 @@ use crate::model::{Event, Outcome, State, next};
 use crate::query::{Loaded, load, task_get};
 use crate::rank::rank;
 use crate::task::{
-    DEFAULT_QUEUE, MAX_BACKOFF_MS, MAX_INTERRUPTIONS, TASK_COLUMNS, Task, check_name, check_range,
-    check_text, json_text, task_from,
+    DEFAULT_QUEUE, MAX_BACKOFF_MS, MAX_INTERRUPTIONS, TASK_COLUMN_COUNT, TASK_COLUMNS, Task,
+    check_name, check_range, check_text, json_text, task_from,
 };
 use callboard_store::{Conn, params};
 use serde_json::Value as Json;
@@ -82,32 +82,35 @@ pub fn task_claim(
     let until = now + claim.lease_ms;
     // A process limits its own attempts; for a client the time limit cuts the lease.
     let limited = claim.process.is_none();
-    let task = c.query_one(
+    let claimed = c.query_one(
         &format!(
             "UPDATE tasks SET state = 'running', fence = fence + 1, attempts = attempts + 1, attempt = ?2, worker = ?3,
                  lease_until = CASE WHEN ?5 AND timeout_ms IS NOT NULL AND ?6 + timeout_ms < ?4 THEN ?6 + timeout_ms ELSE ?4 END,
                  started_at = ?6, updated_at = ?6, progress = NULL
              WHERE seq = (SELECT seq FROM tasks WHERE state = 'ready' AND queue = ?1 ORDER BY rank, seq LIMIT 1)
-             RETURNING {TASK_COLUMNS}"
+             RETURNING {TASK_COLUMNS}, seq"
         ),
         params![&claim.queue, attempt, &claim.worker, until, limited, now],
-        task_from,
+        |row| Ok((task_from(row)?, row.int(TASK_COLUMN_COUNT)?)),
     )?;
-    if let Some(task) = &task {
-        c.execute(
-            "INSERT INTO attempts (id, task, number, fence, worker, pid, pid_start, started_at, outcome)
-             SELECT ?1, seq, attempts, fence, ?2, ?3, ?4, ?5, 'running' FROM tasks WHERE id = ?6",
-            params![
-                attempt,
-                &claim.worker,
-                claim.process.map(|p| p.pid),
-                claim.process.map(|p| i64::try_from(p.start).unwrap_or(i64::MAX)),
-                now,
-                &task.id
-            ],
-        )?;
-    }
-    Ok(task)
+    let Some((task, seq)) = claimed else {
+        return Ok(None);
+    };
+    c.execute(
+        "INSERT INTO attempts (id, task, number, fence, worker, pid, pid_start, started_at, outcome)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'running')",
+        params![
+            attempt,
+            seq,
+            task.attempts,
+            task.fence,
+            &claim.worker,
+            claim.process.map(|p| p.pid),
+            claim.process.map(|p| i64::try_from(p.start).unwrap_or(i64::MAX)),
+            now
+        ],
+    )?;
+    Ok(Some(task))
 }
 
 /// Checks the fence and returns the row, or says what became of the lease.
@@ -189,14 +192,19 @@ pub fn task_finish(
         ));
     }
     let row = held(c, lease)?;
-    settle(c, now, &lease.task, &row, Event::Finish, None)?;
-    c.execute(
-        "UPDATE tasks SET result = ?2, reason = NULL, interruptions = 0 WHERE seq = ?1",
-        params![row.seq, &text],
+    let to = step(&lease.task, row.state, Event::Finish)?;
+    let finished = c.query_one(
+        &format!(
+            "UPDATE tasks SET state = ?2, result = ?3, reason = NULL, interruptions = 0, lease_until = NULL, finished_at = ?4, updated_at = ?4
+             WHERE seq = ?1 AND state = ?5 AND fence = ?6 RETURNING {TASK_COLUMNS}"
+        ),
+        params![row.seq, to.as_str(), &text, now, row.state.as_str(), row.fence],
+        task_from,
     )?;
+    let task = finished.ok_or_else(|| lost_race(&lease.task, &row, Event::Finish))?;
     attempt_end(c, now, row.attempt.as_deref(), Outcome::Done, None)?;
     follow_dependents(c, now, row.seq)?;
-    task_get(c, &lease.task)
+    Ok(task)
 }
 
 /// How a failed attempt is to be treated.
@@ -419,11 +427,15 @@ fn raced(id: &str, row: &Loaded, event: Event, changed: usize) -> Result<(), Sch
     if changed == 1 {
         return Ok(());
     }
-    Err(SchedulingError::Illegal {
+    Err(lost_race(id, row, event))
+}
+
+fn lost_race(id: &str, row: &Loaded, event: Event) -> SchedulingError {
+    SchedulingError::Illegal {
         id: id.to_owned(),
         state: row.state,
         event,
-    })
+    }
 }
 
 pub(crate) fn attempt_end(

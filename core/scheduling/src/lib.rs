@@ -32,8 +32,8 @@ pub use duty::{Duty, Swept, duty_drop, duty_get, duty_take, sweep, sweep_due};
 pub use error::SchedulingError;
 pub use model::{Event, Outcome, State, next};
 pub use query::{
-    Filter, MAX_PAGE, Page, StateCount, board_counts, queue_ready, span, task_by_key, task_get,
-    task_list, task_reason,
+    Filter, MAX_PAGE, Page, StateCount, board_counts, queue_has_work, queue_ready, span,
+    task_by_key, task_get, task_list, task_reason,
 };
 pub use rank::{MAX_PRIORITY, STEP_MS, rank};
 pub use schema::MIGRATIONS;

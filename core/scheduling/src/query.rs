@@ -3,7 +3,7 @@
 use crate::deps::task_waits_for;
 use crate::error::SchedulingError;
 use crate::model::State;
-use crate::task::{TASK_COLUMNS, Task, check_line, state_from, task_from};
+use crate::task::{TASK_COLUMN_COUNT, TASK_COLUMNS, Task, check_line, state_from, task_from};
 use callboard_store::{Conn, Value, params};
 use serde::{Deserialize, Serialize};
 
@@ -141,7 +141,9 @@ pub fn task_list(c: &mut dyn Conn, filter: &Filter) -> Result<Page, SchedulingEr
         limit + 1
     );
     let values: Vec<Value<'_>> = clauses.values.iter().map(Bound::value).collect();
-    let mut rows = c.query(&sql, &values, |row| Ok((task_from(row)?, row.int(33)?)))?;
+    let mut rows = c.query(&sql, &values, |row| {
+        Ok((task_from(row)?, row.int(TASK_COLUMN_COUNT)?))
+    })?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = more.then(|| rows.last().map(|(_, seq)| *seq)).flatten();
@@ -264,6 +266,22 @@ pub fn board_counts(c: &mut dyn Conn) -> Result<Vec<StateCount>, SchedulingError
             })
         },
     )?)
+}
+
+/// Whether a queue has anything that is ready, running or due later: what waits for others is moved on by
+/// these or not at all.
+///
+/// # Errors
+/// Only when the store fails.
+pub fn queue_has_work(c: &mut dyn Conn, queue: &str) -> Result<bool, SchedulingError> {
+    let found = c.query_one(
+        "SELECT EXISTS (SELECT 1 FROM tasks WHERE state = 'ready' AND queue = ?1)
+             OR EXISTS (SELECT 1 FROM tasks WHERE state = 'running' AND queue = ?1)
+             OR EXISTS (SELECT 1 FROM tasks WHERE state = 'scheduled' AND queue = ?1)",
+        params![queue],
+        |row| row.int(0),
+    )?;
+    Ok(found == Some(1))
 }
 
 /// Why a task is not being worked on, or what is happening to it: the truth as the rows tell it.

@@ -101,6 +101,8 @@ pub struct Task {
 }
 
 pub(crate) const TASK_COLUMNS: &str = "id, queue, state, priority, title, prompt, kind, project, branch, working_dir, tags, env, metadata, result, reason, progress, waiting_on, fence, attempt, worker, lease_until, attempts, failures, interruptions, max_retries, backoff_ms, timeout_ms, due_at, created_at, updated_at, started_at, finished_at, archived_at";
+/// How many they are: the index of a column that a statement adds behind them.
+pub(crate) const TASK_COLUMN_COUNT: usize = 33;
 
 pub(crate) fn task_from(row: &dyn Row) -> Result<Task, StoreError> {
     Ok(Task {

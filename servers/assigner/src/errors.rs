@@ -16,9 +16,12 @@ pub(crate) fn refused(error: SchedulingError) -> ToolError {
         SchedulingError::Held { .. } => ErrorKind::Unavailable,
     };
     let told = ToolError::new(kind, error.to_string());
-    match error.hint() {
-        Some(hint) => told.hint(hint),
-        None => told,
+    match (error.hint(), kind) {
+        (Some(hint), _) => told.hint(hint),
+        (None, ErrorKind::InvalidInput) => {
+            told.hint("correct it and call again; nothing was changed")
+        }
+        (None, _) => told.hint("task_get tells how the task stands now"),
     }
 }
 

@@ -25,7 +25,6 @@ pub(crate) fn ago(now: i64, then: i64) -> String {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 // No doc comment: it would be in the schema of every list of them.
-#[allow(missing_docs)]
 pub enum StateWord {
     Waiting,
     Scheduled,

@@ -11,6 +11,8 @@ mod show;
 mod trust;
 
 use callboard_config::{Config, Environment, Overrides};
+use callboard_crew::CrewError;
+use callboard_worktree::GitError;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -60,9 +62,20 @@ fn main() -> ExitCode {
     match dispatch(Arguments::parse(), environment) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "callboard: {error:#}");
+            let _ = writeln!(std::io::stderr(), "callboard: {}", told(&error));
             ExitCode::from(1)
         }
+    }
+}
+
+/// What went wrong and, where that is known, what to do about it.
+fn told(error: &anyhow::Error) -> String {
+    if let Some(crew) = error.downcast_ref::<CrewError>() {
+        return crew.advice();
+    }
+    match error.downcast_ref::<GitError>().and_then(GitError::hint) {
+        Some(hint) => format!("{error:#}\nHint: {hint}"),
+        None => format!("{error:#}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What `callboard run` shows: a live view on a terminal, plain lines where it is not one, JSON for
 //! programs, and the table at the end.
 
-use callboard_crew::{Event, ItemOutcome, ItemReport, Report};
+use callboard_crew::{AttemptReport, Event, ItemOutcome, ItemReport, Report};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
@@ -325,9 +325,33 @@ fn explain(out: &mut dyn Write, item: &ItemReport) -> io::Result<()> {
             writeln!(out, "    its work is kept: git show {kept}")?;
         }
     }
-    match &item.why {
-        Some(why) if item.outcome != ItemOutcome::Done => writeln!(out, "  {}", first_line(why)),
-        _ => Ok(()),
+    if item.outcome == ItemOutcome::Done {
+        return Ok(());
+    }
+    if let Some(why) = &item.why {
+        writeln!(out, "  {}", first_line(why))?;
+    }
+    match item.attempts.last() {
+        Some(last) => last_words(out, last),
+        None => Ok(()),
+    }
+}
+
+/// How an attempt that was the last one ended: the end of what it said, and where the rest is.
+fn last_words(out: &mut dyn Write, attempt: &AttemptReport) -> io::Result<()> {
+    const SHOWN: usize = 8;
+    let error = attempt.error.as_deref().unwrap_or_default();
+    let lines: Vec<&str> = error
+        .lines()
+        .skip(1)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    for line in lines.iter().skip(lines.len().saturating_sub(SHOWN)) {
+        writeln!(out, "    | {}", first_line(line))?;
+    }
+    match &attempt.log {
+        Some(log) => writeln!(out, "    log: {log}"),
+        None => Ok(()),
     }
 }
 

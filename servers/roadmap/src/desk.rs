@@ -45,6 +45,7 @@ impl Desk {
 pub(crate) struct Run {
     pub(crate) id: String,
     pub(crate) facts: Facts,
+    crew: Crew,
     stop: CancellationToken,
     progress: watch::Sender<Progress>,
 }
@@ -64,12 +65,17 @@ impl Run {
         let run = Arc::new(Run {
             id,
             facts,
+            crew,
             stop: CancellationToken::new(),
             progress: watch::channel(Progress::default()).0,
         });
-        let events = crew.events();
-        tokio::spawn(follow(Arc::clone(&run), crew, events));
+        tokio::spawn(follow(Arc::clone(&run), run.crew.events()));
         run
+    }
+
+    /// The crew, to be asked for its table.
+    pub(crate) fn crew(&self) -> Crew {
+        self.crew.clone()
     }
 
     /// How far it is.
@@ -156,8 +162,8 @@ impl Run {
 
 /// Lets the crew work and keeps what it says. The work is a task of its own: a panic in it must end the run, not
 /// leave it running for ever.
-async fn follow(run: Arc<Run>, crew: Crew, mut events: Receiver<Event>) {
-    let stop = run.stop.clone();
+async fn follow(run: Arc<Run>, mut events: Receiver<Event>) {
+    let (crew, stop) = (run.crew.clone(), run.stop.clone());
     let mut work = tokio::spawn(async move { crew.run(stop).await });
     let joined = loop {
         tokio::select! {

@@ -5,14 +5,16 @@
 use crate::errors;
 use crate::place::{Place, blocking};
 use callboard_mcp::{ToolError, clip};
-use callboard_roadmap::{Item, Roadmap, read_file};
+use callboard_roadmap::{Item, NotUnderstood, Roadmap, read_file};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// How much of a title is shown.
 const TITLE_CHARS: usize = 160;
+/// How many dependencies of an item are named.
+const DEPENDENCIES: usize = 40;
 
 /// A roadmap and where it was read.
 pub(crate) struct Document {
@@ -51,7 +53,7 @@ pub(crate) async fn read(
 
 fn committed(
     place: &Place,
-    path: &PathBuf,
+    path: &Path,
     revision: &str,
 ) -> Result<(Vec<u8>, Option<String>), ToolError> {
     let commit = place
@@ -111,8 +113,9 @@ impl ItemLine {
             depth: item.depth,
             duration: item
                 .duration()
-                .map(|estimate| estimate.text.clone())
-                .or_else(|| item.window.clone()),
+                .map(|estimate| &estimate.text)
+                .or(item.window.as_ref())
+                .map(|text| clip(text, TITLE_CHARS).into_owned()),
             depends_on: depends_on(item),
             deliverables: ticked(item),
         }
@@ -163,6 +166,11 @@ fn depends_on(item: &Item) -> Vec<String> {
             named.push(format!("{:?}", clip(&dependency.text, TITLE_CHARS)));
         }
     }
+    let more = named.len().saturating_sub(DEPENDENCIES);
+    named.truncate(DEPENDENCIES);
+    if more > 0 {
+        named.push(format!("{more} more, in its text"));
+    }
     named
 }
 
@@ -176,30 +184,12 @@ fn ticked(item: &Item) -> Option<String> {
     (all > 0).then(|| format!("{done}/{all}"))
 }
 
-/// A line that was not understood.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Unread {
-    line: u32,
-    text: String,
-    reason: String,
-}
-
-impl Unread {
-    pub(crate) fn all(roadmap: &Roadmap) -> Vec<Unread> {
-        roadmap
-            .not_understood
-            .iter()
-            .map(|unread| Unread {
-                line: unread.line,
-                text: unread.text.clone(),
-                reason: unread.reason.clone(),
-            })
-            .collect()
-    }
-
-    pub(crate) fn write(&self, out: &mut String) {
-        let _ = writeln!(out, "- line {}: {} ({})", self.line, self.text, self.reason);
-    }
+/// The lines that were not understood, each with its number and why.
+pub(crate) fn not_understood(roadmap: &Roadmap) -> Vec<String> {
+    let words = |unread: &NotUnderstood| {
+        format!("line {}: {} ({})", unread.line, unread.text, unread.reason)
+    };
+    roadmap.not_understood.iter().map(words).collect()
 }
 
 /// The whole document as it is understood, in Markdown.
@@ -218,10 +208,12 @@ pub(crate) fn markdown(document: &Document) -> String {
     for item in &roadmap.items {
         ItemLine::of(roadmap, item).write(&mut out);
     }
-    let unread = Unread::all(roadmap);
+    let unread = not_understood(roadmap);
     if !unread.is_empty() {
         out.push_str("\n## Not understood\n\n");
-        unread.iter().for_each(|unread| unread.write(&mut out));
+        for line in unread {
+            let _ = writeln!(out, "- {line}");
+        }
     }
     out
 }

@@ -4,7 +4,7 @@
 
 use callboard_config::{ConfigError, Untrusted};
 use callboard_crew::CrewError;
-use callboard_mcp::{ErrorKind, ToolError};
+use callboard_mcp::{ErrorKind, ToolError, clip};
 use callboard_roadmap::{EditError, RoadmapError};
 use callboard_scheduling::SchedulingError;
 use callboard_worktree::GitError;
@@ -28,6 +28,8 @@ pub(crate) fn crew(error: CrewError) -> ToolError {
     }
 }
 
+/// How long a message may be.
+const MESSAGE_CHARS: usize = 2_000;
 const BUG: &str = "this is a bug; nothing that was merged is lost, and calling again is safe";
 
 pub(crate) fn config(error: ConfigError) -> ToolError {
@@ -109,15 +111,18 @@ pub(crate) fn edit(error: &EditError) -> ToolError {
             "nothing was changed; edit that line by hand",
         ),
     };
-    ToolError::new(kind, error.to_string()).hint(hint)
+    // An item may have many deliverables to choose from.
+    ToolError::new(kind, clip(&error.to_string(), MESSAGE_CHARS).into_owned()).hint(hint)
 }
 
 pub(crate) fn scheduling(error: &SchedulingError) -> ToolError {
     let kind = match error {
         SchedulingError::Store(_) => ErrorKind::Unavailable,
         SchedulingError::NotFound { .. } => ErrorKind::NotFound,
-        SchedulingError::Invalid { .. } | SchedulingError::Cycle { .. } => ErrorKind::InvalidInput,
-        SchedulingError::Illegal { .. } | SchedulingError::Held { .. } => ErrorKind::Conflict,
+        SchedulingError::Invalid { .. } => ErrorKind::InvalidInput,
+        SchedulingError::Cycle { .. }
+        | SchedulingError::Illegal { .. }
+        | SchedulingError::Held { .. } => ErrorKind::Conflict,
         SchedulingError::Stale { .. } => ErrorKind::StaleLease,
     };
     let told = ToolError::new(kind, error.to_string());

@@ -41,7 +41,9 @@ pub(crate) fn edit(
 
 /// Keeps edits of several server processes apart; people's editors do not know it.
 fn lock(git_dir: &Path) -> Result<File, ToolError> {
-    let path = git_dir.join("callboard-roadmap.lock");
+    let directory = git_dir.join("callboard");
+    std::fs::create_dir_all(&directory).map_err(|error| refused(&directory, &error))?;
+    let path = directory.join("roadmap.lock");
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -170,7 +172,7 @@ mod tests {
             text.contains("other words") && text.contains("Done"),
             "{text}"
         );
-        assert_eq!(files(dir.path()), ["ROADMAP.md", "callboard-roadmap.lock"]);
+        assert_eq!(files(dir.path()), ["ROADMAP.md", "callboard"]);
     }
 
     #[test]

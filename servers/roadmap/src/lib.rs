@@ -70,6 +70,9 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
         LogStyle::Text => LogFormat::Text,
     };
     callboard_telemetry::init_tracing(config.log.level.value.as_str(), format)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let program = callboard_console::this_program()?;
     callboard_mcp::run(async move {
         let call_log = CallLog::open(&config.board.value);

@@ -37,7 +37,6 @@ pub(crate) struct Progress {
 #[derive(Debug, Clone)]
 pub(crate) struct Live {
     pub(crate) item: String,
-    pub(crate) title: String,
     pub(crate) number: u32,
     pub(crate) step: &'static str,
 }
@@ -70,14 +69,12 @@ impl Progress {
             Event::Started { items, .. } => self.items = Some(*items),
             Event::Attempt {
                 item,
-                title,
                 attempt,
                 number,
                 ..
             } => {
                 let live = Live {
                     item: item.clone(),
-                    title: title.clone(),
                     number: *number,
                     step: "starting",
                 };

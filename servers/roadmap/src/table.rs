@@ -58,12 +58,11 @@ impl Roadmaps {
         if !Self::has_board(place) {
             return Ok(nothing_yet(place));
         }
-        let mut report = self
-            .onlooker(place)
-            .await?
-            .report()
-            .await
-            .map_err(errors::crew)?;
+        let crew = match self.desk(place).at_work() {
+            Some(run) => run.crew(),
+            None => self.onlooker(place).await?,
+        };
+        let mut report = crew.report().await.map_err(errors::crew)?;
         let Some(head) = report.head.clone() else {
             return Ok(report);
         };
@@ -130,12 +129,11 @@ fn add_held(report: &mut Report, roadmap: &Roadmap) {
             .iter_mut()
             .find(|item| item.item == planned.item.as_str());
         match known {
-            // Its task was called off when the roadmap began to leave it to a person.
-            Some(item) if item.outcome == ItemOutcome::Cancelled => {
+            // Its task is of the time before the roadmap left it to a person.
+            Some(item) => {
                 item.outcome = ItemOutcome::NeedsPerson;
                 item.why = planned.hold;
             }
-            Some(_) => {}
             None => report.items.push(held(planned)),
         }
     }

@@ -46,7 +46,7 @@ pub(crate) struct ItemView {
     time_ms: i64,
     commits: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    diff: Option<DiffView>,
+    diff: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tests: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,13 +66,6 @@ struct AttemptView {
     time_ms: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<String>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct DiffView {
-    files: u32,
-    added: u32,
-    removed: u32,
 }
 
 impl ItemView {
@@ -104,11 +97,9 @@ impl ItemView {
                 .collect(),
             time_ms: item.time_ms,
             commits: item.commits,
-            diff: item.diff.map(|(files, added, removed)| DiffView {
-                files,
-                added,
-                removed,
-            }),
+            diff: item
+                .diff
+                .map(|(files, added, removed)| format!("{files} files +{added} -{removed}")),
             tests: short(&item.tests),
             branch: item.branch.clone(),
             merge: item.merge.clone(),
@@ -139,11 +130,7 @@ impl ItemView {
             }
         }
         if let Some(diff) = &self.diff {
-            let _ = write!(
-                out,
-                "; {} commits, {} files +{} -{}",
-                self.commits, diff.files, diff.added, diff.removed
-            );
+            let _ = write!(out, "; {} commits, {diff}", self.commits);
         }
         if let Some(task) = &self.task {
             let _ = write!(out, "; {task}, {} ms", self.time_ms);

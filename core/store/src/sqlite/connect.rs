@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::conn::engine_error;
@@ -96,6 +97,10 @@ fn open(path: &Path, limit: Duration) -> Result<Connection, StoreError> {
     db.busy_handler(Some(jittered(limit)))
         .map_err(engine_error)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A plan must not depend on the values bound to it: returning a statement to the cache clears them,
+    // and SQLite then plans some statements anew at every use (a claim took 100 µs instead of 16).
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(engine_error)?;
     db.execute_batch("PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;")
         .map_err(engine_error)?;
     Ok(db)
@@ -143,5 +148,31 @@ fn write_ahead(db: &Connection, limit: Duration) -> Result<(), StoreError> {
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_cached_statement_is_planned_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("board.db");
+        create(&path).unwrap();
+        let db = writer(&path, Durability::Normal, BUSY_LIMIT).unwrap();
+        db.execute_batch(
+            "CREATE TABLE t (seq INTEGER PRIMARY KEY, state TEXT, queue TEXT, rank INTEGER);
+             CREATE INDEX t_ready ON t(queue, rank) WHERE state = 'ready';",
+        )
+        .unwrap();
+        let sql = "SELECT seq FROM t WHERE state = 'ready' AND queue = ?1 ORDER BY rank LIMIT 1";
+        for queue in ["a", "b", "c"] {
+            let found = db.prepare_cached(sql).unwrap().exists([queue]).unwrap();
+            assert!(!found);
+        }
+        let statement = db.prepare_cached(sql).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 }

@@ -63,7 +63,6 @@ impl JsonSchema for Keyed {
             "properties": {
                 "key": {"type": "string"},
                 "title": {"type": "string"},
-                "depends_on": {"type": "array", "items": {"type": "string"}},
             },
             "required": ["title"],
         })

@@ -100,7 +100,7 @@ impl Render for Claimed {
 impl Tool<Assigner> for TaskClaim {
     const NAME: &'static str = "task_claim";
     const TITLE: &'static str = "Claim a task";
-    const DESCRIPTION: &'static str = "Takes the most urgent ready task, for you alone, until its lease ends. Every later call about it carries the fence given here.";
+    const DESCRIPTION: &'static str = "Takes the most urgent ready task, for you alone until its lease ends; later calls carry the fence given here.";
     const EFFECT: Effect = Effect::Write {
         destructive: false,
         idempotent: false,
@@ -126,8 +126,8 @@ impl Tool<Assigner> for TaskClaim {
         let began = Instant::now();
         let end = began + Duration::from_secs(wait_s.into());
         loop {
-            if let Some(task) = attempt(&board, &claim).await? {
-                return given(&board, task, &ctx).await;
+            if let Some(task) = attempt(&board, &claim, &ctx).await? {
+                return Ok(claimed(&task, board.now()));
             }
             if Instant::now() >= end {
                 return Ok(nothing(&claim.queue));
@@ -150,19 +150,33 @@ impl Tool<Assigner> for TaskClaim {
     }
 }
 
-async fn attempt(board: &Assigner, claim: &Claim) -> Result<Option<Task>, ToolError> {
-    let (attempt, claim) = (board.id("a_"), claim.clone());
-    board
-        .write(move |c, now| task_claim(c, now, &attempt, &claim))
-        .await
+/// One look at the queue, to its end even if this call is dropped meanwhile: a claim that is under way can't
+/// be called back, so somebody has to be there to give the task back.
+async fn attempt(
+    board: &Arc<Assigner>,
+    claim: &Claim,
+    ctx: &CallContext,
+) -> Result<Option<Task>, ToolError> {
+    let (board, claim, given_up) = (Arc::clone(board), claim.clone(), ctx.cancellation());
+    let attempt = board.id("a_");
+    let claiming = tokio::spawn(async move {
+        let claimed = board
+            .write(move |c, now| task_claim(c, now, &attempt, &claim))
+            .await?;
+        match claimed {
+            Some(task) if given_up.is_cancelled() => give_back(&board, task).await,
+            claimed => Ok(claimed),
+        }
+    });
+    claiming.await.unwrap_or_else(|_| {
+        Err(ToolError::internal(
+            "the claim was lost; task_list shows whether it was made",
+        ))
+    })
 }
 
-/// Hands the task over, unless there is nobody any more to take it: then it goes back at once, without
-/// waiting for its lease to run out.
-async fn given(board: &Assigner, task: Task, ctx: &CallContext) -> Result<Claimed, ToolError> {
-    if !ctx.is_cancelled() {
-        return Ok(claimed(&task, board.now()));
-    }
+/// The task goes back at once, without waiting for its lease to run out.
+async fn give_back(board: &Assigner, task: Task) -> Result<Option<Task>, ToolError> {
     let lease = Lease {
         task: task.id,
         fence: task.fence,

@@ -74,7 +74,7 @@ impl Render for Controlled {
 impl Tool<Assigner> for TaskControl {
     const NAME: &'static str = "task_control";
     const TITLE: &'static str = "Control tasks";
-    const DESCRIPTION: &'static str = "Cancels tasks, runs ended ones again, resolves parked ones (a person has done them), archives or restores; each by itself.";
+    const DESCRIPTION: &'static str = "Cancels tasks, runs ended ones again, resolves parked ones, archives or restores; each by itself.";
     const EFFECT: Effect = Effect::Write {
         destructive: true,
         idempotent: false,

@@ -27,7 +27,8 @@ pub struct Params {
 impl Tool<Assigner> for TaskFail {
     const NAME: &'static str = "task_fail";
     const TITLE: &'static str = "Fail a task";
-    const DESCRIPTION: &'static str = "Reports that an attempt failed; the task is tried again after a pause while it has retries.";
+    const DESCRIPTION: &'static str =
+        "Reports that an attempt failed; it is tried again after a pause while retries are left.";
     const EFFECT: Effect = Effect::Write {
         destructive: false,
         idempotent: false,

@@ -127,8 +127,9 @@ fn log_from(cursor: i64) -> Result<From, ToolError> {
         Ok(byte) => Ok(From::Byte(byte)),
         Err(_) if cursor == -1 => Ok(From::End),
         Err(_) => Err(ToolError::invalid(format!(
-            "log_cursor: is {cursor}; give a byte position, 0 for the start, or -1 for the end"
-        ))),
+            "log_cursor: is {cursor}, which is no byte position"
+        ))
+        .hint("0 is the start, -1 the end, and next_cursor of a page goes on")),
     }
 }
 

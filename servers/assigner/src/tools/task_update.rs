@@ -41,7 +41,8 @@ pub struct Params {
 impl Tool<Assigner> for TaskUpdate {
     const NAME: &'static str = "task_update";
     const TITLE: &'static str = "Change a task";
-    const DESCRIPTION: &'static str = "Changes the given fields of a task; lists and objects are replaced. Dependencies and delay only before it starts.";
+    const DESCRIPTION: &'static str =
+        "Changes the given fields of a task; lists and objects are replaced.";
     const EFFECT: Effect = Effect::Write {
         destructive: true,
         idempotent: true,

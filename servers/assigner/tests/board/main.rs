@@ -4,4 +4,10 @@
 //! rules of scheduling, which are tested there.
 #![allow(clippy::unwrap_used)]
 
+mod conforms;
+mod effects;
+mod fixture;
 mod offer;
+mod reading;
+mod waits;
+mod wrong_input;

@@ -18,20 +18,19 @@ pub(crate) struct EditOutput {
     changed: bool,
     before: String,
     after: String,
-    note: String,
 }
 
 impl Render for EditOutput {
     fn text(&self) -> String {
         if !self.changed {
             return format!(
-                "{}:{}: {} (unchanged)\n{}\n",
-                self.file, self.line, self.after, self.note
+                "{}:{}: {}\nIt said so already; nothing was written.\n",
+                self.file, self.line, self.after
             );
         }
         format!(
-            "{}:{}\n- {}\n+ {}\n{}\n",
-            self.file, self.line, self.before, self.after, self.note
+            "{}:{}\n- {}\n+ {}\nNot committed: agents see it once it is.\n",
+            self.file, self.line, self.before, self.after
         )
     }
 }
@@ -53,16 +52,7 @@ pub(crate) async fn edit(
             changed: edited.changed,
             before: clip(&edited.before, LINE_CHARS).into_owned(),
             after: clip(&edited.after, LINE_CHARS).into_owned(),
-            note: note(edited.changed).to_owned(),
         })
     })
     .await
-}
-
-fn note(changed: bool) -> &'static str {
-    if changed {
-        "not committed; agents see it once it is"
-    } else {
-        "it said so already; nothing was written"
-    }
 }

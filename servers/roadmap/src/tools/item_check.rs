@@ -12,15 +12,19 @@ use std::sync::Arc;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ItemCheckParams {
-    /// Absolute path of the repository; default: the client's project.
+    /// The repository's absolute path; default: the client's project.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     path: Option<PathText>,
-    /// The file inside it; default: the configured one.
+    /// Its file, if not the configured one.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     roadmap: Option<Line<1024>>,
     /// The item's key.
+    #[schemars(with = "String")]
     item: Line<200>,
     /// The deliverable's text or number.
+    #[schemars(with = "String")]
     deliverable: Line<1000>,
     /// Ticked or not.
     done: bool,
@@ -32,9 +36,9 @@ impl Tool<Roadmaps> for ItemCheck {
     const NAME: &'static str = "item_check";
     const TITLE: &'static str = "Tick a deliverable";
     const DESCRIPTION: &'static str = "Ticks or unticks a deliverable of an item in the user's roadmap file. Only the \
-mark changes; answers the line before and after. Does not commit.";
+mark changes. Not committed.";
     const EFFECT: Effect = Effect::Write {
-        destructive: false,
+        destructive: true,
         idempotent: true,
     };
     type Params = ItemCheckParams;

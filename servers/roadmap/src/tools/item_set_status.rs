@@ -12,13 +12,16 @@ use std::sync::Arc;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ItemSetStatusParams {
-    /// Absolute path of the repository; default: the client's project.
+    /// The repository's absolute path; default: the client's project.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     path: Option<PathText>,
-    /// The file inside it; default: the configured one.
+    /// Its file, if not the configured one.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     roadmap: Option<Line<1024>>,
     /// The item's key.
+    #[schemars(with = "String")]
     item: Line<200>,
     status: NewStatus,
 }
@@ -52,9 +55,9 @@ pub(crate) struct ItemSetStatus;
 impl Tool<Roadmaps> for ItemSetStatus {
     const NAME: &'static str = "item_set_status";
     const TITLE: &'static str = "Set an item's status";
-    const DESCRIPTION: &'static str = "Sets an item's status in the user's roadmap file, in the style it is written in. \
-Only the bytes of the status change; answers the line before and after. Does not commit.";
-    // The words that stood there, remarks included, are replaced.
+    const DESCRIPTION: &'static str = "Sets an item's status in the user's roadmap file. Only the bytes of the status \
+change; answers what stood there before and after. Not committed: agents see it once it is.";
+    // What stood there is replaced.
     const EFFECT: Effect = Effect::Write {
         destructive: true,
         idempotent: true,

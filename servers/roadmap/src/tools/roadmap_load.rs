@@ -16,8 +16,9 @@ const WHY_CHARS: usize = 300;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoadmapLoadParams {
-    /// Absolute path of the repository; default: the client's project.
+    /// The repository's absolute path; default: the client's project.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     path: Option<PathText>,
 }
 
@@ -77,9 +78,9 @@ pub(crate) struct RoadmapLoad;
 impl Tool<Roadmaps> for RoadmapLoad {
     const NAME: &'static str = "roadmap_load";
     const TITLE: &'static str = "Post a roadmap's tasks";
-    const DESCRIPTION: &'static str = "Posts a task on the board for each open item of the committed roadmap and says \
-what each waits for and which items are held for a person. Works on none: roadmap_start does both. Again, it posts only \
-what is new. Brings the integration branch up to date and pushes it.";
+    const DESCRIPTION: &'static str = "Posts a task on the board for each open item of the committed roadmap; says \
+what each waits for and what is held for a person and why. Works on none: roadmap_start does both. Again, it posts \
+only what is new. Brings the integration branch up to date and pushes it.";
     const EFFECT: Effect = Effect::Write {
         destructive: false,
         idempotent: true,
@@ -137,12 +138,6 @@ fn view(board: String, loaded: Loaded) -> RoadmapLoadOutput {
         .take(10)
         .map(|note| clip(note, WHY_CHARS).into_owned())
         .collect();
-    if !loaded.not_understood.is_empty() {
-        notes.push(format!(
-            "{} lines were not understood; roadmap_read shows them",
-            loaded.not_understood.len()
-        ));
-    }
     let rows = loaded.items.into_iter().map(LoadedItem::of).collect();
     let (items, rest) = page(rows, 0, LIST_CHARS);
     if let Some(shown) = rest {

@@ -1,11 +1,11 @@
 //! `roadmap_read`: the plan as it is understood.
 
-use crate::document::{self, Document, ItemLine, Unread, title};
+use crate::document::{self, Document, ItemLine, not_understood, title};
 use crate::errors;
 use crate::place::PathText;
 use crate::state::Roadmaps;
 use crate::view::{LIST_CHARS, page};
-use callboard_mcp::{CallContext, Effect, Line, Render, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Line, Render, Tool, ToolError, Whole, clip};
 use callboard_roadmap::{Deliverable, EditError, Item, ItemKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,24 +18,31 @@ const UNREAD_CHARS: usize = 1_500;
 const TEXT_CHARS: usize = 4_000;
 /// How much of an item's deliverables one answer holds.
 const DELIVERABLE_CHARS: usize = 3_000;
+/// How much of one deliverable or title is shown.
+const LINE_CHARS: usize = 400;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoadmapReadParams {
-    /// Absolute path of the repository; default: the client's project.
+    /// The repository's absolute path; default: the client's project.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     path: Option<PathText>,
-    /// The file inside it; default: the configured one, ROADMAP.md.
+    /// Its file, if not the configured one (ROADMAP.md).
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     roadmap: Option<Line<1024>>,
     /// A branch or commit to read instead of the files.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     revision: Option<Line<200>>,
     /// Key of one item to read in full.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     item: Option<Line<200>>,
     /// Where to go on: next of the last answer.
     #[serde(default)]
+    #[schemars(with = "Option<u32>")]
     from: Option<Whole<0, 10_000_000>>,
 }
 
@@ -54,7 +61,7 @@ pub(crate) struct RoadmapReadOutput {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     deliverables: Vec<DeliverableView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_understood: Vec<Unread>,
+    not_understood: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     more: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +70,6 @@ pub(crate) struct RoadmapReadOutput {
 
 #[derive(Serialize, JsonSchema)]
 struct DeliverableView {
-    number: usize,
     text: String,
     done: bool,
     line: u32,
@@ -76,12 +82,12 @@ impl Render for RoadmapReadOutput {
             self.file, self.total, self.open
         );
         self.items.iter().for_each(|item| item.write(&mut out));
-        for deliverable in &self.deliverables {
+        for (number, deliverable) in (1..).zip(&self.deliverables) {
             let mark = if deliverable.done { 'x' } else { ' ' };
             let _ = writeln!(
                 out,
-                "{}. [{mark}] {} (line {})",
-                deliverable.number, deliverable.text, deliverable.line
+                "{number}. [{mark}] {} (line {})",
+                deliverable.text, deliverable.line
             );
         }
         if let Some(text) = &self.text {
@@ -89,9 +95,9 @@ impl Render for RoadmapReadOutput {
         }
         if !self.not_understood.is_empty() {
             out.push_str("\nNot understood:\n");
-            self.not_understood
-                .iter()
-                .for_each(|unread| unread.write(&mut out));
+            for line in &self.not_understood {
+                let _ = writeln!(out, "- {line}");
+            }
         }
         if let Some(more) = &self.more {
             let _ = writeln!(out, "{more}");
@@ -108,9 +114,9 @@ pub(crate) struct RoadmapRead;
 impl Tool<Roadmaps> for RoadmapRead {
     const NAME: &'static str = "roadmap_read";
     const TITLE: &'static str = "Read a roadmap";
-    const DESCRIPTION: &'static str = "Shows a repository's ROADMAP.md as it is understood: items with key, status, \
-duration, dependencies, deliverables done/all, and the lines that were not understood; or one item in full. Reads the \
-user's file; what agents have finished is marked on the integration branch (revision: callboard/integration).";
+    const DESCRIPTION: &'static str = "Shows a repository's ROADMAP.md as it is understood: items (deliverables: \
+done/all) and lines that were not understood; or one item in full. Reads the user's file; what agents finished is \
+marked on the integration branch (revision callboard/integration).";
     const EFFECT: Effect = Effect::ReadOnly;
     type Params = RoadmapReadParams;
     type Output = RoadmapReadOutput;
@@ -144,12 +150,12 @@ fn list(document: Document, from: usize) -> RoadmapReadOutput {
         .collect();
     // What was not understood stands on the first page, where it is seen.
     let unread = if from == 0 {
-        Unread::all(roadmap)
+        not_understood(roadmap)
     } else {
         Vec::new()
     };
     let (not_understood, rest) = page(unread, 0, UNREAD_CHARS);
-    let (items, next) = page(lines, from, LIST_CHARS - 2 * UNREAD_CHARS / 2);
+    let (items, next) = page(lines, from, LIST_CHARS - UNREAD_CHARS);
     let more = rest.map(|shown| {
         let left = roadmap.not_understood.len() - shown as usize;
         format!("{left} more lines were not understood; the resource callboard://roadmap has all")
@@ -184,7 +190,7 @@ fn one(document: Document, key: &str, from: usize) -> Result<RoadmapReadOutput, 
         )
     });
     Ok(RoadmapReadOutput {
-        title: Some(title(item)),
+        title: Some(short(title(item))),
         items: vec![ItemLine::of(roadmap, item)],
         text: Some(text),
         deliverables: if from == 0 { deliverables } else { Vec::new() },
@@ -198,7 +204,7 @@ fn about(document: Document) -> RoadmapReadOutput {
     RoadmapReadOutput {
         total: document.roadmap.items.len(),
         open: document.roadmap.open_work().len(),
-        title: document.roadmap.title,
+        title: document.roadmap.title.map(short),
         file: document.file,
         commit: document.commit,
         items: Vec::new(),
@@ -210,14 +216,17 @@ fn about(document: Document) -> RoadmapReadOutput {
     }
 }
 
+fn short(title: impl AsRef<str>) -> String {
+    clip(title.as_ref(), LINE_CHARS).into_owned()
+}
+
 fn deliverables(item: &Item) -> Vec<DeliverableView> {
-    let view = |(number, deliverable): (usize, &Deliverable)| DeliverableView {
-        number,
-        text: deliverable.text.clone(),
+    let view = |deliverable: &Deliverable| DeliverableView {
+        text: short(&deliverable.text),
         done: deliverable.done,
         line: deliverable.line,
     };
-    (1..).zip(&item.deliverables).map(view).collect()
+    item.deliverables.iter().map(view).collect()
 }
 
 /// The same words as for an edit of an item that is not there.

@@ -18,8 +18,9 @@ const LOADING: Duration = Duration::from_secs(10);
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoadmapStartParams {
-    /// Absolute path of the repository; default: the client's project.
+    /// The repository's absolute path; default: the client's project.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     path: Option<PathText>,
     /// Name of an agent in the user's configuration; default: the configured one.
     #[serde(default)]
@@ -69,9 +70,8 @@ impl Tool<Roadmaps> for RoadmapStart {
     const NAME: &'static str = "roadmap_start";
     const TITLE: &'static str = "Work a roadmap";
     const DESCRIPTION: &'static str = "Works a repository's committed roadmap to its end with several agents at once, in \
-the background; answers at once with a run id (then roadmap_wait). Each item: own branch and worktree, tests, commit, \
-push, merge into the integration branch. The work belongs to this server process and ends, interrupted but with nothing \
-lost, when the client closes it; `callboard run` is for work that must go on.";
+the background; answers at once with a run id (then roadmap_wait). The work belongs to this server process and ends, \
+interrupted but with nothing lost, when the client closes it; `callboard run` is for work that must go on.";
     const EFFECT: Effect = Effect::Write {
         destructive: false,
         idempotent: false,

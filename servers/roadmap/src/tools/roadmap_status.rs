@@ -16,14 +16,17 @@ const WHY_CHARS: usize = 1_200;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoadmapStatusParams {
-    /// Absolute path of the repository; default: the client's project.
+    /// The repository's absolute path; default: the client's project.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     path: Option<PathText>,
     /// Key of one item to see with its reasons at length.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     item: Option<Line<200>>,
     /// Where to go on: next of the last answer.
     #[serde(default)]
+    #[schemars(with = "Option<u32>")]
     from: Option<Whole<0, 100_000>>,
 }
 
@@ -70,7 +73,7 @@ impl Tool<Roadmaps> for RoadmapStatus {
     const NAME: &'static str = "roadmap_status";
     const TITLE: &'static str = "Show a roadmap's table";
     const DESCRIPTION: &'static str = "Shows what became of each item so far, with or without a run: outcome, attempts \
-with how each ended and why, time, commits, diff, tests, branch, merge. Its tasks and logs are on the board.";
+with how each ended and why, time, commits, diff, tests, branch, merge.";
     const EFFECT: Effect = Effect::ReadOnly;
     type Params = RoadmapStatusParams;
     type Output = RoadmapStatusOutput;

@@ -15,8 +15,9 @@ const ENDING: Duration = Duration::from_secs(30);
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoadmapStopParams {
-    /// Absolute path of the repository; default: the client's project.
+    /// The repository's absolute path; default: the client's project.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     path: Option<PathText>,
 }
 
@@ -39,8 +40,8 @@ pub(crate) struct RoadmapStop;
 impl Tool<Roadmaps> for RoadmapStop {
     const NAME: &'static str = "roadmap_stop";
     const TITLE: &'static str = "Stop a run";
-    const DESCRIPTION: &'static str = "Stops the run of this server process: agents are ended, their attempts are \
-interrupted (no retry is lost) and go back to the queue; nothing committed or merged is lost. roadmap_start goes on.";
+    const DESCRIPTION: &'static str = "Stops the run of this server process: agents are ended, their attempts go \
+back to the queue and cost no retry; nothing committed is lost. roadmap_start goes on.";
     const EFFECT: Effect = Effect::Write {
         destructive: true,
         idempotent: true,

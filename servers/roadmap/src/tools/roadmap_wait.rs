@@ -21,8 +21,9 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RoadmapWaitParams {
-    /// Absolute path of the repository; default: the client's project.
+    /// The repository's absolute path; default: the client's project.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     path: Option<PathText>,
     /// The run, instead of path.
     #[serde(default)]
@@ -60,9 +61,9 @@ pub(crate) struct RoadmapWait;
 impl Tool<Roadmaps> for RoadmapWait {
     const NAME: &'static str = "roadmap_wait";
     const TITLE: &'static str = "Wait for a run";
-    const DESCRIPTION: &'static str = "Waits until the run of a project ends, at most timeout_s; then says how it stands \
-and what happened meanwhile. Reports progress. Call it again while state is starting, running, stopping or elsewhere \
-(another process). Giving the wait up does not stop the run.";
+    const DESCRIPTION: &'static str = "Waits until a project's run ends, at most timeout_s; says how it stands and what \
+happened meanwhile. Reports progress. Call it again while state is starting, running, stopping or elsewhere (another \
+process). Giving it up does not stop the run.";
     const EFFECT: Effect = Effect::ReadOnly;
     type Params = RoadmapWaitParams;
     type Output = RoadmapWaitOutput;

@@ -92,6 +92,7 @@ async fn calls_at_the_same_time_lose_nothing() {
     .await;
     let text = rig.read("ROADMAP.md");
     assert_eq!(text.matches("- [x] thing").count(), 20, "{text}");
+    drop(calls);
     one.close().await;
     other.close().await;
 }

@@ -58,7 +58,6 @@ async fn the_offer_is_sound_and_small() {
     assert_eq!(server.problems(), Vec::<String>::new());
     let tokens = server.token_estimate();
     assert!(tokens <= 2_500, "{tokens} tokens");
-    println!("{tokens} tokens");
     let effects: Vec<_> = server
         .tools()
         .map(|facts| (facts.name, facts.effect, facts.open_world))

@@ -1,4 +1,8 @@
-//! The roadmap server through the real protocol in memory, on repositories made for each test.
+//! The server through the real protocol, in memory, on repositories made for each test.
+//!
+//! For: what a client sees of every tool, resource and prompt, and what they do to files, branches and the board. Not
+//! for: the rules of the crew and of the document, which are tested there.
+#![allow(clippy::unwrap_used)]
 
 mod editing;
 mod listing;

@@ -38,13 +38,10 @@ async fn what_was_not_understood_is_told_with_its_line() {
     let client = rig.client().await;
     let read = client.call("roadmap_read", json!({})).await;
     let unread = read["not_understood"].as_array().unwrap();
-    assert!(
-        unread
-            .iter()
-            .any(|unread| unread["line"] == 4
-                && unread["text"].as_str().unwrap().contains("flummoxed")),
-        "{read}"
-    );
+    let words = |line: &Value| {
+        line.as_str().unwrap().starts_with("line 4: ") && line.to_string().contains("flummoxed")
+    };
+    assert!(unread.iter().any(words), "{read}");
     client.close().await;
 }
 
@@ -61,10 +58,7 @@ async fn one_item_is_read_in_full_with_its_deliverables() {
     );
     assert_eq!(read["items"].as_array().unwrap().len(), 1);
     let second = &read["deliverables"][1];
-    assert_eq!(
-        (&second["number"], &second["text"], &second["done"]),
-        (&json!(2), &json!("A name"), &json!(true))
-    );
+    assert_eq!(second, &json!({"text": "A name", "done": true, "line": 10}));
     let text = client
         .refusal(
             "roadmap_read",

@@ -186,6 +186,16 @@ impl Rig {
         self.home().join("data/callboard")
     }
 
+    /// Live processes that belong to attempts of this repository's board.
+    pub fn agents(&self) -> Vec<u32> {
+        let ours = self.board();
+        callboard_console::processes_with_env("CALLBOARD_WORKTREE", None)
+            .into_iter()
+            .filter(|marked| Path::new(&marked.1).starts_with(&ours))
+            .map(|marked| marked.0.pid)
+            .collect()
+    }
+
     pub fn state(&self) -> Arc<Roadmaps> {
         let environment = self.environment();
         let config = Config::load(&environment, None, &Overrides::default()).unwrap();
@@ -282,17 +292,20 @@ impl Client {
         }
     }
 
-    /// Waits until something is being worked on that shows `word` in what the table says of it.
-    pub async fn wait_for_now(&self, word: &str) -> Value {
+    /// Waits until an agent works whose row says `word`; the table then.
+    pub async fn wait_for_agent(&self, rig: &Rig, word: &str) -> Value {
         loop {
             let table = self.call("roadmap_status", json!({})).await;
+            let is_meant =
+                |item: &Value| item["now"].as_str().is_some_and(|now| now.contains(word));
             let items = table["items"].as_array().unwrap();
-            if items
-                .iter()
-                .any(|item| item["now"].as_str().is_some_and(|now| now.contains(word)))
-            {
+            if items.iter().any(is_meant) && !rig.agents().is_empty() {
                 return table;
             }
+            assert!(
+                !["failed", "ended"].contains(&table["state"].as_str().unwrap()),
+                "{table}"
+            );
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
@@ -312,14 +325,4 @@ pub fn row<'a>(table: &'a Value, item: &str) -> &'a Value {
         .iter()
         .find(|row| row["item"] == item || row["key"] == item)
         .unwrap()
-}
-
-/// Live processes with this text in their command line or environment.
-pub fn processes_with(path: &Path) -> Vec<u32> {
-    let wanted = path.to_str().unwrap();
-    callboard_console::processes_with_env("CALLBOARD_WORKTREE", None)
-        .into_iter()
-        .filter(|marked| marked.value.starts_with(wanted))
-        .map(|marked| marked.id.pid)
-        .collect()
 }

@@ -1,7 +1,7 @@
 //! `roadmap_load`, `roadmap_start`, `roadmap_wait`, `roadmap_status`, `roadmap_stop`: a repository worked with prepared
 //! edits, under a real supervisor.
 
-use crate::rig::{PROGRAM, ROADMAP, Rig, processes_with, row};
+use crate::rig::{PROGRAM, ROADMAP, Rig, row};
 use callboard_mcp::ErrorKind;
 use serde_json::{Value, json};
 
@@ -160,7 +160,7 @@ async fn a_stopped_run_goes_on_where_it_was() {
     let idle = client.call("roadmap_stop", json!({})).await;
     assert_eq!(idle["state"], "idle");
     let started = client.call("roadmap_start", json!({})).await;
-    let table = client.wait_for_now("agent").await;
+    let table = client.wait_for_agent(&rig, "agent").await;
     assert_eq!(
         (&table["state"], &row(&table, "priority-1")["outcome"]),
         (&json!("running"), &json!("running"))
@@ -173,7 +173,7 @@ async fn a_stopped_run_goes_on_where_it_was() {
         (&stopped["state"], &stopped["run"]),
         (&json!("stopped"), &started["run"])
     );
-    assert_eq!(processes_with(&rig.board()), Vec::<u32>::new());
+    assert_eq!(rig.agents(), Vec::<u32>::new());
     let again = client.call("roadmap_stop", json!({})).await;
     assert_eq!(again["state"], "stopped");
     let table = client.call("roadmap_status", json!({})).await;
@@ -185,7 +185,7 @@ async fn a_stopped_run_goes_on_where_it_was() {
 
     let on = client.call("roadmap_start", json!({})).await;
     assert_ne!(on["run"], started["run"]);
-    client.wait_for_now("attempt 2: agent").await;
+    client.wait_for_agent(&rig, "attempt 2: agent").await;
     client.call("roadmap_stop", json!({})).await;
     client.close().await;
 }
@@ -195,7 +195,7 @@ async fn a_wait_ends_at_its_time_and_can_be_given_up_without_stopping_the_run() 
     let rig = Rig::hanging();
     let client = rig.client().await;
     let run = client.call("roadmap_start", json!({})).await["run"].clone();
-    client.wait_for_now("agent").await;
+    client.wait_for_agent(&rig, "agent").await;
     let waited = client
         .call("roadmap_wait", json!({"run": run, "timeout_s": 1}))
         .await;
@@ -233,21 +233,21 @@ async fn closing_the_connection_ends_the_agents_and_loses_nothing() {
     let rig = Rig::hanging();
     let client = rig.client().await;
     client.call("roadmap_start", json!({})).await;
-    client.wait_for_now("agent").await;
-    assert_ne!(processes_with(&rig.board()), Vec::<u32>::new());
+    client.wait_for_agent(&rig, "agent").await;
+    assert_ne!(rig.agents(), Vec::<u32>::new());
     client.close().await;
 
     let client = rig.client().await;
     let stopped = client.call("roadmap_status", json!({})).await;
     assert_ne!(row(&stopped, "priority-1")["outcome"], "failed");
     client.call("roadmap_start", json!({})).await;
-    let table = client.wait_for_now("attempt 2: agent").await;
+    let table = client.wait_for_agent(&rig, "attempt 2: agent").await;
     assert_eq!(
         row(&table, "priority-1")["attempts"][0]["outcome"],
         "interrupted"
     );
     client.call("roadmap_stop", json!({})).await;
-    assert_eq!(processes_with(&rig.board()), Vec::<u32>::new());
+    assert_eq!(rig.agents(), Vec::<u32>::new());
     client.close().await;
 }
 
@@ -256,6 +256,9 @@ async fn work_of_another_process_is_told_with_its_pid() {
     let rig = Rig::hanging();
     let mut other = Other::start(&rig);
     other.call("roadmap_start", json!({}));
+    while rig.agents().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let client = rig.client().await;
     let pid = other.child.id();
     for tool in ["roadmap_start", "roadmap_load", "roadmap_stop"] {
@@ -270,6 +273,16 @@ async fn work_of_another_process_is_told_with_its_pid() {
     let waited = client.call("roadmap_wait", json!({"timeout_s": 1})).await;
     assert_eq!(waited["state"], "elsewhere");
     other.end();
+    let gone = (0..200).any(|_| {
+        let left = rig.agents();
+        std::thread::sleep(std::time::Duration::from_millis(if left.is_empty() {
+            0
+        } else {
+            50
+        }));
+        left.is_empty()
+    });
+    assert!(gone, "{:?} outlived their server", rig.agents());
     let waited = client.wait_to_the_end().await;
     assert_eq!(waited["state"], "idle");
     client.close().await;
