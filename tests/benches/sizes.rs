@@ -1,0 +1,67 @@
+//! How much is measured.
+
+use std::time::Duration;
+
+/// The sizes of a run.
+pub struct Sizes {
+    /// Ready tasks on the boards whose claims are compared, smallest first.
+    pub ready: [u32; 3],
+    /// Rounds over these boards, and claims queued at once on each board in a round.
+    pub claim_rounds: u32,
+    pub burst: u32,
+    /// Claims in a round that wait for the disk one by one.
+    pub singles: u32,
+    /// Clients that cycle at once, rounds of each contender, cycles in a round.
+    pub clients: usize,
+    pub cycle_rounds: usize,
+    pub cycles: u32,
+    /// Cycles in a round where every operation waits for the disk by itself.
+    pub lone_cycles: u32,
+    /// How long eight processes work.
+    pub processes: Duration,
+    /// Starts of a server for each kind of first request.
+    pub starts: u32,
+    /// Rounds over the servers, and calls of each in a round.
+    pub call_rounds: u32,
+    pub calls: u32,
+    /// Writes that wait for the disk, of each kind.
+    pub syncs: u32,
+}
+
+impl Sizes {
+    pub fn full() -> Self {
+        Self {
+            ready: [1_000, 100_000, 1_000_000],
+            claim_rounds: 40,
+            burst: 50,
+            singles: 8,
+            clients: 128,
+            cycle_rounds: 8,
+            cycles: 6_000,
+            lone_cycles: 150,
+            processes: Duration::from_secs(4),
+            starts: 30,
+            call_rounds: 20,
+            calls: 100,
+            syncs: 300,
+        }
+    }
+
+    pub fn quick() -> Self {
+        Self {
+            ready: [1_000, 5_000, 20_000],
+            claim_rounds: 6,
+            burst: 25,
+            singles: 2,
+            clients: 64,
+            cycle_rounds: 2,
+            cycles: 800,
+            lone_cycles: 20,
+            processes: Duration::from_secs(1),
+            starts: 5,
+            call_rounds: 4,
+            calls: 50,
+            syncs: 30,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A server on standard input and output starts at once and answers as a bare one does.
+//!
+//! The client is as thin as it can be: it writes a line, reads a line and looks for the id. Servers take
+//! turns in rounds.
+
+use crate::echo;
+use crate::report::{Bound, Report};
+use crate::sample::{Sample, ratio, said};
+use crate::scratch;
+use crate::sizes::Sizes;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const INITIALIZE: &str = r#""method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}"#;
+const DISCOVER: &str = r#""method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"}}}"#;
+const REST: Duration = Duration::from_secs(1);
+
+pub fn measure(sizes: &Sizes, report: &mut Report) {
+    let Some(binary) = binary() else {
+        return report.unmeasured(
+            "stdio",
+            format!("{} is missing: {BUILD}", expected().display()),
+        );
+    };
+    let board = scratch::directory();
+    let task = add_one(&binary, board.path());
+    starts(&binary, board.path(), sizes, report);
+    calls(&binary, board.path(), &task, sizes, report);
+}
+
+const BUILD: &str = "cargo build --release --workspace first";
+
+fn expected() -> PathBuf {
+    callboard_tests::binaries().join("callboard")
+}
+
+/// The command under test, if it was built.
+pub fn binary() -> Option<PathBuf> {
+    expected()
+        .is_file()
+        .then(|| callboard_tests::binary("callboard"))
+}
+
+/// Our server for tasks on a board.
+pub fn assigner(binary: &Path, board: &Path) -> Wire {
+    let mut command = Command::new(binary);
+    command.arg("assigner").arg("--board").arg(board);
+    Wire::start(command)
+}
+
+fn echo(flavour: &str) -> Wire {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([echo::HIDDEN, flavour]);
+    Wire::start(command)
+}
+
+/// Makes the board and a task on it; answers the task's id.
+fn add_one(binary: &Path, board: &Path) -> String {
+    let mut wire = assigner(binary, board).hello();
+    let answer = wire.call("task_add", r#"{"title":"a task to be read"}"#);
+    let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+    let id = &answer["result"]["structuredContent"]["id"];
+    id.as_str()
+        .unwrap_or_else(|| panic!("no id in {answer}"))
+        .to_owned()
+}
+
+fn starts(binary: &Path, board: &Path, sizes: &Sizes, report: &mut Report) {
+    let mut samples = [Sample::default(), Sample::default(), Sample::default()];
+    for _ in 0..sizes.starts {
+        samples[0].push(first_answer(INITIALIZE, || assigner(binary, board)));
+        samples[1].push(first_answer(DISCOVER, || assigner(binary, board)));
+        samples[2].push(first_answer(INITIALIZE, || echo("multi")));
+    }
+    let [initialize, discover, bare] = &samples;
+    let rows = [
+        (
+            "stdio start to the answer of initialize, p50",
+            initialize,
+            format!("{}; bare echo: {}", initialize.said(), bare.said()),
+        ),
+        (
+            "stdio start to the answer of server/discover, p50",
+            discover,
+            discover.said(),
+        ),
+    ];
+    for (what, sample, beside) in rows {
+        report.bounded(
+            what,
+            sample.p50().as_secs_f64() * 1e3,
+            "ms",
+            Bound::Below(10.0),
+            beside,
+        );
+    }
+}
+
+fn first_answer(request: &str, start: impl FnOnce() -> Wire) -> Duration {
+    let began = Instant::now();
+    let mut wire = start();
+    wire.ask(request);
+    began.elapsed()
+}
+
+fn calls(binary: &Path, board: &Path, task: &str, sizes: &Sizes, report: &mut Report) {
+    let arguments = [
+        format!(r#"{{"id":"{task}"}}"#),
+        format!(r#"{{"text":"{task}"}}"#),
+    ];
+    let mut servers = vec![(
+        "task_get",
+        &arguments[0],
+        assigner(binary, board).hello(),
+        Sample::default(),
+    )];
+    for flavour in echo::FLAVOURS {
+        servers.push((
+            "echo",
+            &arguments[1],
+            echo(flavour).hello(),
+            Sample::default(),
+        ));
+    }
+    for round in 0..=sizes.call_rounds {
+        for (tool, arguments, wire, sample) in &mut servers {
+            for _ in 0..sizes.calls {
+                let began = Instant::now();
+                wire.call(tool, arguments);
+                let took = began.elapsed();
+                // The first round warms up.
+                if round > 0 {
+                    sample.push(took);
+                }
+            }
+        }
+    }
+    let [(_, _, ours, get), (_, _, _, current), (_, _, _, multi)] = servers.as_slice() else {
+        return;
+    };
+    let bare = if current.p50() < multi.p50() {
+        current
+    } else {
+        multi
+    };
+    let beside = format!(
+        "{} against {}; echo on one thread {}, on our runtime {}",
+        get.said(),
+        bare.said(),
+        said(current.p50()),
+        said(multi.p50())
+    );
+    report.bounded(
+        "task_get over stdio against a bare rmcp echo, p50",
+        ratio(get.p50(), bare.p50()),
+        "",
+        Bound::AtMost(2.0),
+        beside,
+    );
+    std::thread::sleep(REST);
+    report.bounded(
+        "memory of the server at rest",
+        ours.resident_mb(),
+        "MB",
+        Bound::Below(25.0),
+        "resident, after the calls above".to_owned(),
+    );
+}
+
+/// One server and its pipes. Killed when dropped.
+pub struct Wire {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    line: String,
+    next: u64,
+}
+
+impl Wire {
+    fn start(mut command: Command) -> Wire {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Wire {
+            child,
+            input,
+            output,
+            line: String::new(),
+            next: 0,
+        }
+    }
+
+    pub fn hello(mut self) -> Wire {
+        self.ask(INITIALIZE);
+        self.input
+            .write_all(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n")
+            .unwrap();
+        self
+    }
+
+    /// Calls a tool that must succeed and answers the line that came.
+    pub fn call(&mut self, tool: &str, arguments: &str) -> &str {
+        self.ask(&format!(
+            r#""method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}"#
+        ))
+    }
+
+    fn ask(&mut self, request: &str) -> &str {
+        self.next += 1;
+        let mark = format!(r#""id":{}"#, self.next);
+        let request = format!("{{\"jsonrpc\":\"2.0\",{mark},{request}}}\n");
+        self.input.write_all(request.as_bytes()).unwrap();
+        loop {
+            self.line.clear();
+            assert!(
+                self.output.read_line(&mut self.line).unwrap() > 0,
+                "the server is gone after {request}"
+            );
+            if self.line.contains(&mark) {
+                break;
+            }
+        }
+        let failed = !self.line.contains(r#""result""#) || self.line.contains(r#""isError":true"#);
+        assert!(!failed, "{request} was answered by {}", self.line);
+        &self.line
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "kilobytes")]
+    fn resident_mb(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kilobytes as f64 / 1024.0
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,131 @@
+//! Imports go one way. Tests, benches and development dependencies are exempt.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+/// What each crate may import of ours. A server uses the core and never another server.
+const ALLOWED: [(&str, &[&str]); 12] = [
+    ("callboard-store", &[]),
+    ("callboard-config", &[]),
+    ("callboard-console", &[]),
+    ("callboard-worktree", &[]),
+    ("callboard-roadmap", &[]),
+    ("callboard-telemetry", &["callboard-store"]),
+    ("callboard-scheduling", &["callboard-store"]),
+    ("callboard-mcp", &["callboard-store", "callboard-telemetry"]),
+    (
+        "callboard-crew",
+        &[
+            "callboard-config",
+            "callboard-console",
+            "callboard-roadmap",
+            "callboard-scheduling",
+            "callboard-store",
+            "callboard-telemetry",
+            "callboard-worktree",
+        ],
+    ),
+    ("callboard-assigner-server", CORE),
+    ("callboard-roadmap-server", CORE),
+    ("callboard", ANY),
+];
+
+const CORE: &[&str] = &[
+    "callboard-config",
+    "callboard-console",
+    "callboard-crew",
+    "callboard-mcp",
+    "callboard-roadmap",
+    "callboard-scheduling",
+    "callboard-store",
+    "callboard-telemetry",
+    "callboard-worktree",
+];
+const ANY: &[&str] = &["*"];
+
+/// Third-party crates that only their owners may import.
+const OWNERS: [(&str, &[&str]); 5] = [
+    ("rusqlite", &["callboard-store"]),
+    ("git2", &["callboard-worktree"]),
+    ("rmcp", &["callboard-mcp"]),
+    (
+        "anyhow",
+        &[
+            "callboard",
+            "callboard-assigner-server",
+            "callboard-roadmap-server",
+            "callboard-tests",
+        ],
+    ),
+    ("indicatif", &["callboard"]),
+];
+
+fn imports() -> BTreeMap<String, Vec<String>> {
+    let done = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
+        .current_dir(callboard_tests::root())
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let metadata: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    packages
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().unwrap().iter();
+            let normal = dependencies.filter(|dependency| dependency["kind"].is_null());
+            let names = normal.map(|dependency| dependency["name"].as_str().unwrap().to_owned());
+            (
+                package["name"].as_str().unwrap().to_owned(),
+                names.collect(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn imports_go_one_way() {
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.into_iter().collect();
+    for (package, dependencies) in imports() {
+        if package == "callboard-tests" {
+            continue;
+        }
+        let may = allowed
+            .get(package.as_str())
+            .unwrap_or_else(|| panic!("{package} has no place in the layering"));
+        for dependency in dependencies
+            .iter()
+            .filter(|name| name.starts_with("callboard"))
+        {
+            assert!(
+                may.contains(&"*") || may.contains(&dependency.as_str()),
+                "{package} must not import {dependency}"
+            );
+        }
+    }
+}
+
+#[test]
+fn third_party_crates_stay_with_their_owners() {
+    let imports = imports();
+    for (third, owners) in OWNERS {
+        for (package, dependencies) in &imports {
+            if dependencies.iter().any(|name| name == third) && package != "callboard-tests" {
+                assert!(
+                    owners.contains(&package.as_str()),
+                    "{package} must not import {third}"
+                );
+            }
+        }
+    }
+}

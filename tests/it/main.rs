@@ -1,0 +1,23 @@
+//! What a user and an MCP client see, through the real binaries.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests start processes and fail loudly"
+)]
+
+mod agents;
+mod cli;
+mod clients;
+mod docs;
+mod example;
+mod goldens;
+mod kills;
+mod layering;
+mod over_mcp;
+mod people;
+mod pulls;
+mod stdio;
+mod workshop;
+mod wrong_input;
