@@ -16,8 +16,8 @@ pub fn measure(sizes: &Sizes, report: &mut Report) {
     let board = scratch::board();
     let ids = Ids::system();
     let mut file = File::create(board.dir.path().join("floor")).unwrap();
-    let mut server =
-        stdio::binary().map(|binary| stdio::assigner(&binary, board.dir.path()).hello());
+    let product = stdio::Product::built(board.dir.path());
+    let mut server = product.as_ref().map(|product| product.assigner().hello());
     let (mut floor, mut inside, mut over) =
         (Sample::default(), Sample::default(), Sample::default());
     for _ in 0..sizes.syncs {

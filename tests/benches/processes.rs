@@ -4,7 +4,6 @@
 
 use crate::cycle::Product;
 use crate::report::{Bound, Report};
-use crate::sample::said;
 use crate::scratch::{self, Board};
 use crate::sizes::Sizes;
 use callboard_store::{StoreError, params};
@@ -68,7 +67,6 @@ fn tell(cycles: &[u64], wait: Duration, sizes: &Sizes, report: &mut Report) {
         Bound::Below(1.0),
         beside,
     );
-    let _ = said;
 }
 
 fn start(board: &Board, time: Duration) -> Child {

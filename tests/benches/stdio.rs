@@ -8,6 +8,7 @@ use crate::report::{Bound, Report};
 use crate::sample::{Sample, ratio, said};
 use crate::scratch;
 use crate::sizes::Sizes;
+use callboard_tests::Home;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -18,36 +19,45 @@ const DISCOVER: &str = r#""method":"server/discover","params":{"_meta":{"io.mode
 const REST: Duration = Duration::from_secs(1);
 
 pub fn measure(sizes: &Sizes, report: &mut Report) {
-    let Some(binary) = binary() else {
-        return report.unmeasured(
-            "stdio",
-            format!("{} is missing: {BUILD}", expected().display()),
-        );
-    };
     let board = scratch::directory();
-    let task = add_one(&binary, board.path());
-    starts(&binary, board.path(), sizes, report);
-    calls(&binary, board.path(), &task, sizes, report);
+    let Some(product) = Product::built(board.path()) else {
+        let why = format!(
+            "no {}: cargo build --release --workspace first",
+            binary().display()
+        );
+        return report.unmeasured("stdio", why);
+    };
+    let task = add_one(&product);
+    starts(&product, sizes, report);
+    calls(&product, &task, sizes, report);
 }
 
-const BUILD: &str = "cargo build --release --workspace first";
+/// The command under test, in a home of its own, with its board in a given directory.
+pub struct Product {
+    home: Home,
+    board: PathBuf,
+}
 
-fn expected() -> PathBuf {
+impl Product {
+    /// Nothing if it was not built.
+    pub fn built(board: &Path) -> Option<Self> {
+        let there = binary().is_file();
+        there.then(|| Product {
+            home: Home::new(),
+            board: board.to_owned(),
+        })
+    }
+
+    /// Starts the server for tasks.
+    pub fn assigner(&self) -> Wire {
+        let mut command = self.home.command("callboard");
+        command.arg("assigner").arg("--board").arg(&self.board);
+        Wire::start(command)
+    }
+}
+
+fn binary() -> PathBuf {
     callboard_tests::binaries().join("callboard")
-}
-
-/// The command under test, if it was built.
-pub fn binary() -> Option<PathBuf> {
-    expected()
-        .is_file()
-        .then(|| callboard_tests::binary("callboard"))
-}
-
-/// Our server for tasks on a board.
-pub fn assigner(binary: &Path, board: &Path) -> Wire {
-    let mut command = Command::new(binary);
-    command.arg("assigner").arg("--board").arg(board);
-    Wire::start(command)
 }
 
 fn echo(flavour: &str) -> Wire {
@@ -57,8 +67,8 @@ fn echo(flavour: &str) -> Wire {
 }
 
 /// Makes the board and a task on it; answers the task's id.
-fn add_one(binary: &Path, board: &Path) -> String {
-    let mut wire = assigner(binary, board).hello();
+fn add_one(product: &Product) -> String {
+    let mut wire = product.assigner().hello();
     let answer = wire.call("task_add", r#"{"title":"a task to be read"}"#);
     let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
     let id = &answer["result"]["structuredContent"]["id"];
@@ -67,11 +77,11 @@ fn add_one(binary: &Path, board: &Path) -> String {
         .to_owned()
 }
 
-fn starts(binary: &Path, board: &Path, sizes: &Sizes, report: &mut Report) {
+fn starts(product: &Product, sizes: &Sizes, report: &mut Report) {
     let mut samples = [Sample::default(), Sample::default(), Sample::default()];
     for _ in 0..sizes.starts {
-        samples[0].push(first_answer(INITIALIZE, || assigner(binary, board)));
-        samples[1].push(first_answer(DISCOVER, || assigner(binary, board)));
+        samples[0].push(first_answer(INITIALIZE, || product.assigner()));
+        samples[1].push(first_answer(DISCOVER, || product.assigner()));
         samples[2].push(first_answer(INITIALIZE, || echo("multi")));
     }
     let [initialize, discover, bare] = &samples;
@@ -105,7 +115,7 @@ fn first_answer(request: &str, start: impl FnOnce() -> Wire) -> Duration {
     began.elapsed()
 }
 
-fn calls(binary: &Path, board: &Path, task: &str, sizes: &Sizes, report: &mut Report) {
+fn calls(product: &Product, task: &str, sizes: &Sizes, report: &mut Report) {
     let arguments = [
         format!(r#"{{"id":"{task}"}}"#),
         format!(r#"{{"text":"{task}"}}"#),
@@ -113,7 +123,7 @@ fn calls(binary: &Path, board: &Path, task: &str, sizes: &Sizes, report: &mut Re
     let mut servers = vec![(
         "task_get",
         &arguments[0],
-        assigner(binary, board).hello(),
+        product.assigner().hello(),
         Sample::default(),
     )];
     for flavour in echo::FLAVOURS {

@@ -59,11 +59,15 @@ fn start(home: &Home, copy: &Path) -> std::process::Child {
 
 /// Kills the run, and with `all` its supervisors in the same moment, so that nothing but recovery can
 /// end the agents. Answers false when the run had ended before.
-fn kill(home: &Home, child: &mut std::process::Child, all: bool) -> bool {
+fn kill(child: &mut std::process::Child, all: bool) -> bool {
     if child.try_wait().unwrap().is_some() {
         return false;
     }
-    let supervisors = if all { supervisors(home) } else { Vec::new() };
+    let supervisors = if all {
+        supervisors(child.id())
+    } else {
+        Vec::new()
+    };
     child.kill().unwrap();
     for pid in supervisors {
         let _ = kill_process(pid, Signal::KILL);
@@ -72,15 +76,23 @@ fn kill(home: &Home, child: &mut std::process::Child, all: bool) -> bool {
     true
 }
 
-fn supervisors(_home: &Home) -> Vec<Pid> {
+/// The supervisors that a run has started.
+fn supervisors(run: u32) -> Vec<Pid> {
     callboard_tests::marked_processes("CALLBOARD_ATTEMPT=")
         .into_iter()
         .filter(|pid| {
             std::fs::read(format!("/proc/{pid}/cmdline"))
                 .is_ok_and(|line| String::from_utf8_lossy(&line).contains("__supervise"))
         })
+        .filter(|pid| parent(*pid) == Some(run))
         .filter_map(|pid| Pid::from_raw(i32::try_from(pid).unwrap()))
         .collect()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[test]
@@ -109,7 +121,7 @@ fn killed_at_random_moments_it_ends_the_same() {
             while Instant::now() < moment && child.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            if !kill(&home, &mut child, moments.below(2) == 0) {
+            if !kill(&mut child, moments.below(2) == 0) {
                 break;
             }
             killed += 1;
@@ -143,7 +155,7 @@ fn kill_when(home: &Home, copy: &Path, said: &str) -> bool {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for line in lines.map_while(Result::ok) {
         if line.contains(said) {
-            return kill(home, &mut child, true);
+            return kill(&mut child, true);
         }
     }
     child.wait().unwrap();
@@ -160,7 +172,7 @@ fn killed_at_each_step_it_ends_the_same() {
     );
     let home = Home::new();
     let (mut child, copy) = start_copy(&home);
-    kill(&home, &mut child, true);
+    kill(&mut child, true);
     let moments = [
         "\"step\":\"worktree\"",
         "\"step\":\"agent\"",

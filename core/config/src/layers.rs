@@ -37,13 +37,13 @@ pub struct Overrides {
     pub agent: Option<String>,
     /// `--attempts`.
     pub attempts: Option<u32>,
-    /// `--task-timeout`.
+    /// `--timeout`.
     pub task_timeout: Option<Duration>,
     /// `--onto`: the integration branch; the only way to name `main`.
     pub integration_branch: Option<String>,
     /// `--roadmap`: relative to the root of the repository.
     pub roadmap: Option<PathBuf>,
-    /// `--test-command`.
+    /// `--tests`.
     pub test_command: Option<String>,
     /// `--log-level`.
     pub log_level: Option<String>,
@@ -319,7 +319,7 @@ impl Layers {
                 flags.attempts.map(|n| n.to_string()),
             ),
             (
-                "--task-timeout",
+                "--timeout",
                 "run.task_timeout",
                 flags.task_timeout.map(crate::duration::format_duration),
             ),
@@ -329,11 +329,7 @@ impl Layers {
                 flags.integration_branch.clone(),
             ),
             ("--roadmap", "run.roadmap", flags.roadmap.as_ref().map(path)),
-            (
-                "--test-command",
-                "tests.command",
-                flags.test_command.clone(),
-            ),
+            ("--tests", "tests.command", flags.test_command.clone()),
             ("--log-level", "log.level", flags.log_level.clone()),
             ("--log-format", "log.format", flags.log_format.clone()),
         ];

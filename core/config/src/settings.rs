@@ -392,7 +392,7 @@ fn run_settings(take: &mut Take) -> Run {
     Run {
         agents: take.number("run.agents", 3),
         agent: take.text("run.agent"),
-        attempts: take.number("run.attempts", 3),
+        attempts: take.number("run.attempts", 4),
         task_timeout: take.time("run.task_timeout", Duration::from_secs(1_800)),
         integration_branch: take
             .text("run.integration_branch")

@@ -12,7 +12,7 @@ use crate::model::{Item, ItemKey, ItemKind, Status};
 use crate::outline::{Outline, outline};
 use crate::parts::{Choosing, Parts};
 use crate::read::{RoadmapError, within_limit};
-use crate::resolve::{keys, resolve};
+use crate::resolve::{keys, resolve, slug};
 use crate::roadmap::Roadmap;
 use crate::words::tidy;
 
@@ -97,7 +97,11 @@ fn finish(
         (Some(key), depth, chooses)
     });
     let is_option = draft.kind == ItemKind::Option || chooses;
-    let choice = is_option.then(|| parent.clone().unwrap_or_else(|| ItemKey::from("options")));
+    let choice = is_option.then(|| {
+        parent
+            .clone()
+            .unwrap_or_else(|| top_group(&draft, sections))
+    });
     let begun = status
         .as_ref()
         .is_some_and(|mark| matches!(mark.status, Status::InProgress | Status::Done));
@@ -143,6 +147,12 @@ fn section_titles(outline: &Outline) -> Vec<Option<String>> {
         .zip(&outline.is_item)
         .map(title)
         .collect()
+}
+
+/// The name of a choice that no item offers.
+fn top_group(draft: &Draft, sections: &[Option<String>]) -> ItemKey {
+    let section = draft.section.and_then(|s| sections[s].as_deref());
+    ItemKey(slug(section.unwrap_or_default(), "options"))
 }
 
 /// Whether an update writes to this place.

@@ -273,13 +273,19 @@ impl<'t> Reader<'t> {
             struck: self.style.1 > 0,
             code,
         };
+        let inner = if code {
+            inside_ticks(&self.text[range.clone()], text).map(|at| range.start + at)
+        } else {
+            None
+        };
+        let source = inner.map_or(range.clone(), |start| start..start + text.len());
         // The text of a tight list's entry comes without a paragraph around it.
         let (_, lines, span) = self
             .leaf
             .get_or_insert_with(|| (Leaf::Text, vec![Rendered::default()], range.clone()));
         span.end = span.end.max(range.end);
         if let Some(line) = lines.last_mut() {
-            line.push(text, range, style);
+            line.push(text, source, style);
         }
     }
 
@@ -482,6 +488,14 @@ impl<'t> Reader<'t> {
         }
         self.doc
     }
+}
+
+/// Where the text of a code span stands between its back-ticks, if it stands there as it is.
+fn inside_ticks(span: &str, text: &str) -> Option<usize> {
+    let ticks = span.len() - span.trim_start_matches('`').len();
+    let inner = span.get(ticks..span.len().checked_sub(ticks)?)?;
+    let space = usize::from(inner.len() == text.len() + 2);
+    (inner.get(space..inner.len() - space) == Some(text)).then_some(ticks + space)
 }
 
 fn level_number(level: HeadingLevel) -> u8 {

@@ -124,7 +124,10 @@ pub fn set_status(text: &[u8], key: &ItemKey, to: Status) -> Result<Edited, Edit
             before,
         ));
     }
-    for changes in candidates(&analysis, at, to) {
+    for changes in candidates(&analysis, at, to)
+        .into_iter()
+        .filter(|c| are_apart(c))
+    {
         let bytes = apply(text, &changes);
         let again = analyse(&bytes);
         if only_status_changed(&analysis, &again, at, to) {
@@ -231,6 +234,13 @@ fn apply(text: &str, changes: &[Change]) -> String {
     }
     made.push_str(&text[from..]);
     made
+}
+
+/// Sorted changes that don't overlap: a character reference can't be replaced in part.
+fn are_apart(changes: &[Change]) -> bool {
+    changes
+        .windows(2)
+        .all(|pair| pair[0].span.end <= pair[1].span.start)
 }
 
 // --- status

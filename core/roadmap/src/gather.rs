@@ -1,14 +1,14 @@
 //! For: putting items together: which item each line, check-box and row belongs to, and what it says of it.
 //! Not for: deciding what is an item (`outline`, `tables`, `lists`) or what a dependency names (`refs`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::blocks::{Entry, EntryId, HeadingId, Tick};
 use crate::draft::{Draft, Mark, Need, Origin, Place, box_text, mark_text, of_tick, public_mark};
 use crate::drafts::{add_rows, entry_draft, heading_drafts, inside};
 use crate::estimate::read_duration;
 use crate::facts::{Facts, is_status, left_out};
-use crate::fields::{Field, FieldKind, list_label};
+use crate::fields::{Field, FieldKind, kind_of, list_label};
 use crate::lists;
 use crate::model::{Deliverable, Estimate, Looks, NotUnderstood, Status, StatusMark};
 use crate::outline::Outline;
@@ -432,9 +432,9 @@ impl<'f, 't> Gatherer<'f, 't> {
         }
     }
 
-    fn read_entry(&mut self, id: EntryId, head: usize, labels: &HashMap<usize, String>) {
+    fn read_entry(&mut self, id: EntryId, head: usize, labels: &Labels) {
         let entry = &self.facts.doc.entries[id];
-        let label = labels.get(&entry.list).map(String::as_str);
+        let label = labels.get(entry.list);
         let owner = self.owner_of_entry(id);
         match owner {
             _ if entry.quoted => self.leave_box(id, "it stands in a quotation"),
@@ -444,9 +444,8 @@ impl<'f, 't> Gatherer<'f, 't> {
             }
             Owner::Item(item) => {
                 self.add_step(item, id, head, label);
-                if entry.depth == 0 || self.of_entry[id].is_some() {
-                    self.add_unboxed(item, id, head, label);
-                }
+                self.add_unboxed(item, id, head, label);
+                self.add_listed_need(item, id, head, labels);
             }
             Owner::Mention(_) => {}
             Owner::Nobody => self.leave_box(id, "a check-box outside of every item"),
@@ -549,29 +548,82 @@ impl<'f, 't> Gatherer<'f, 't> {
         }
     }
 
-    /// What introduces each list: the line before it, or the entry around it.
-    fn list_labels(&self) -> HashMap<usize, String> {
-        let mut labels: HashMap<usize, String> = HashMap::new();
-        let mut list_of_parent: HashMap<usize, String> = HashMap::new();
-        for entry in &self.facts.doc.entries {
-            if labels.contains_key(&entry.list) || list_of_parent.contains_key(&entry.list) {
-                continue;
+    /// An entry below "**Dependencies**:".
+    fn add_listed_need(&mut self, item: usize, id: EntryId, head: usize, labels: &Labels) {
+        let entry = &self.facts.doc.entries[id];
+        let kind = labels.own(entry.list).and_then(kind_of);
+        let blocker = kind == Some(FieldKind::Blockers);
+        if !(blocker || kind == Some(FieldKind::Depends)) || !self.facts.fields[head].is_empty() {
+            return;
+        }
+        let text = &self.facts.doc.lines[head].text.text;
+        let body = leading_symbols(text);
+        // "✅ …" is met already; it counts only where it names an item.
+        let met = symbol_box(text[..body].trim()) == Some(true);
+        self.drafts[item].needs.push(Need {
+            text: tidy(&text[body..]),
+            line: entry.line,
+            blocker,
+            remark: met,
+        });
+    }
+
+    /// What introduces each list: the line before it, the entry around it, or the heading above it.
+    fn list_labels(&self) -> Labels {
+        let mut labels = Labels::default();
+        for (id, entry) in self.facts.doc.entries.iter().enumerate() {
+            if labels.seen.insert(entry.list) {
+                let outer = entry.parent.map(|p| self.facts.doc.entries[p].list);
+                let outer = outer.and_then(|list| labels.of_list.get(&list)).cloned();
+                if let Some(label) = self.own_label(id) {
+                    labels.of_list.insert(entry.list, (label, true));
+                } else if let Some((label, _)) = outer {
+                    labels.of_list.insert(entry.list, (label, false));
+                }
             }
-            let around = entry.parent.and_then(|p| self.facts.doc.entries[p].head);
-            let found = entry
-                .label
-                .or(around)
-                .and_then(|line| list_label(&self.facts.doc.lines[line].text));
-            let outer = entry
-                .parent
-                .and_then(|p| labels.get(&self.facts.doc.entries[p].list))
-                .cloned();
-            match found.or(outer) {
-                Some(label) => labels.insert(entry.list, label),
-                None => list_of_parent.insert(entry.list, String::new()),
-            };
         }
         labels
+    }
+
+    fn own_label(&self, id: EntryId) -> Option<String> {
+        let entry = &self.facts.doc.entries[id];
+        let around = entry.parent.and_then(|p| self.facts.doc.entries[p].head);
+        let line = entry.label.or(around);
+        let by_line = line.and_then(|line| list_label(&self.facts.doc.lines[line].text));
+        by_line.or_else(|| {
+            entry
+                .section
+                .filter(|_| entry.parent.is_none())
+                .and_then(|s| self.sub_heading(s))
+        })
+    }
+
+    /// The title of a heading that is a part of an item's text: "### Deliverables".
+    fn sub_heading(&self, section: HeadingId) -> Option<String> {
+        let item = self.of_heading[section]?;
+        let text = &self.facts.doc.headings[section].text.text;
+        let below = self.drafts[item].origin != Origin::Heading(section) && text.len() < 80;
+        below.then(|| tidy(&text[leading_symbols(text)..]))
+    }
+}
+
+/// What introduces each list, and whether that stands at the list itself or at one around it.
+#[derive(Default)]
+struct Labels {
+    of_list: HashMap<usize, (String, bool)>,
+    seen: HashSet<usize>,
+}
+
+impl Labels {
+    fn get(&self, list: usize) -> Option<&str> {
+        self.of_list.get(&list).map(|(label, _)| label.as_str())
+    }
+
+    fn own(&self, list: usize) -> Option<&str> {
+        self.of_list
+            .get(&list)
+            .filter(|(_, own)| *own)
+            .map(|(label, _)| label.as_str())
     }
 }
 

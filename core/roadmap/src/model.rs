@@ -254,8 +254,8 @@ pub struct Item {
     pub deliverables: Vec<Deliverable>,
     /// "(optional)".
     pub optional: bool,
-    /// One of several between which a person chooses; equal for the members of one group (the parent's key, or
-    /// `options` at the top).
+    /// One of several between which a person chooses; equal for the members of one group (the parent's key; at
+    /// the top the section's title as a key, or `options`).
     pub choice: Option<ItemKey>,
     /// Of a choice: it is marked as chosen ("(chosen)"), begun or done.
     pub chosen: bool,

@@ -35,7 +35,7 @@ pub enum RoadmapError {
         /// The path asked for.
         path: PathBuf,
     },
-    /// The path is absolute, climbs with `..`, or a symbolic link on it leads out of the project.
+    /// The path is absolute, climbs with `..`, is in `.git`, or a symbolic link on it leads out of the project.
     #[error("{path} leads out of the project; name a file inside it")]
     OutsideRoot {
         /// The path asked for.
@@ -75,7 +75,11 @@ pub fn read_file(root: &Path, relative: &Path) -> Result<Vec<u8>, RoadmapError> 
         .join(relative)
         .canonicalize()
         .map_err(|source| failed(relative, source))?;
-    if !real.starts_with(&real_root) {
+    // What git keeps for itself (credentials in its config among it) is no part of the project's files.
+    let mine = real
+        .strip_prefix(&real_root)
+        .is_ok_and(|inside| inside.components().all(|part| part.as_os_str() != ".git"));
+    if !mine {
         return Err(RoadmapError::OutsideRoot {
             path: relative.to_owned(),
         });

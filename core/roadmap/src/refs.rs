@@ -242,7 +242,17 @@ pub(crate) fn wanted(text: &str) -> Wanted {
         || matches!(first, "none" | "nothing" | "nil" | "na")
         || said.starts_with("n a")
         || said.starts_with("no ")
-        || said == "no";
+        || said == "no"
+        || [
+            "all met",
+            "met",
+            "satisfied",
+            "all satisfied",
+            "already met",
+            "fulfilled",
+        ]
+        .iter()
+        .any(|met| said == *met || said.starts_with(&format!("{met} ")));
     if nothing {
         return Wanted {
             reach: Reach::Nothing,
@@ -438,6 +448,7 @@ mod tests {
         for text in [
             "None",
             "None (foundational)",
+            "All met ✅ (by others)",
             "N/A",
             "-",
             "—",

@@ -32,7 +32,7 @@ impl Rendered {
         if text.is_empty() {
             return;
         }
-        let exact = !style.code && text.len() == source.len();
+        let exact = text.len() == source.len();
         self.segments.push(Segment {
             at: self.text.len(),
             source,

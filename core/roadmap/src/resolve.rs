@@ -85,16 +85,27 @@ impl<'d> Resolver<'d> {
                     none: wanted.reach == Reach::Nothing,
                     unresolved: false,
                 };
-                self.look_up(item, &wanted, &mut dependency);
+                let problem = self.look_up(item, &wanted, &mut dependency);
                 let dropped = need.remark && dependency.on.is_empty() && !dependency.all_others;
+                if let Some(problem) = problem.filter(|_| !dropped) {
+                    let (line, text) = (dependency.line, &dependency.text);
+                    self.left_out
+                        .push(left_out(line, text, Looks::Dependency, problem));
+                }
                 (!dropped).then_some(dependency)
             })
             .collect()
     }
 
-    fn look_up(&mut self, item: usize, wanted: &Wanted, dependency: &mut Dependency) {
+    /// Fills in what a dependency names; the answer is what a person should know of it.
+    fn look_up(
+        &mut self,
+        item: usize,
+        wanted: &Wanted,
+        dependency: &mut Dependency,
+    ) -> Option<&'static str> {
         if dependency.none || dependency.all_others && wanted.names.is_empty() {
-            return;
+            return None;
         }
         let (found, missing) = self.found(item, wanted);
         let related = |other: usize| self.is_around(other, item) || self.is_around(item, other);
@@ -110,19 +121,12 @@ impl<'d> Resolver<'d> {
             .map(|i| self.keys[*i].clone())
             .collect();
         dependency.unresolved = missing || dependency.on.is_empty();
-        let circular = allowed.len() < found.len();
-        if dependency.need != Binding::Blocker && dependency.unresolved {
-            let reason = if circular && !missing {
-                "it names the item itself or a part of it"
-            } else {
-                "it names nothing that is an item here"
-            };
-            self.left_out.push(left_out(
-                dependency.line,
-                &dependency.text,
-                Looks::Dependency,
-                reason,
-            ));
+        let circular = allowed.len() < found.len() && !missing;
+        let loose = dependency.need == Binding::Blocker || !dependency.unresolved;
+        match (loose, circular) {
+            (true, _) => None,
+            (false, true) => Some("it names the item itself or a part of it"),
+            (false, false) => Some("it names nothing that is an item here"),
         }
     }
 
@@ -275,7 +279,8 @@ fn full_key(draft: &Draft, short: &str, shared: bool) -> String {
     }
 }
 
-fn slug(title: &str, otherwise: &str) -> String {
+/// Words as a part of a key.
+pub(crate) fn slug(title: &str, otherwise: &str) -> String {
     let mut found = String::new();
     for word in plain(title).split(' ').filter(|w| !w.is_empty()) {
         let word: String = word.chars().filter(|c| c.is_alphanumeric()).collect();

@@ -47,6 +47,12 @@ fn a_status_keeps_its_style_and_remarks() {
             Status::Done,
             "**Status:** *done* <!-- x -->",
         ),
+        ("**Status**: `todo`", Status::Done, "**Status**: `done`"),
+        (
+            "**Status**: `` 🚧 wip ``",
+            Status::Done,
+            "**Status**: `` ✅ done ``",
+        ),
         ("**Status**: 🚧", Status::Done, "**Status**: ✅"),
         (
             "**Status**: ✅ EXTENSIVE (5+ kinds)",

@@ -568,3 +568,48 @@ fn odd_blocks_do_no_harm() {
         assert!(parse(text.as_bytes()).is_ok(), "{text}");
     }
 }
+
+#[test]
+fn dependencies_and_deliverables_in_lists() {
+    let text = "## Phase 1: A\n**Status**: todo\n\n## Phase 2: B\n**Dependencies**:\n- Phase 1 (first part)\n  - because\n- ✅ a table, here since May\n- a new disk\n\n### Deliverables\n\n- `a.rs`\n- ✅ `b.rs`\n\n### Notes\n\n- none\n";
+    let roadmap = read(text);
+    let item = &roadmap.items[1];
+    let needs: Vec<(&str, bool)> = item
+        .dependencies
+        .iter()
+        .map(|d| (d.text.as_str(), d.unresolved))
+        .collect();
+    assert_eq!(
+        needs,
+        [("Phase 1 (first part)", false), ("a new disk", true)]
+    );
+    let results: Vec<(&str, bool)> = item
+        .deliverables
+        .iter()
+        .map(|d| (d.text.as_str(), d.done))
+        .collect();
+    assert_eq!(results, [("a.rs", false), ("b.rs", true)]);
+    assert_eq!(roadmap.waits_for(&item.key), [ItemKey::from("phase-1")]);
+}
+
+#[test]
+fn chapters_of_a_design_are_no_items() {
+    let text = "# Design\n\n## 1. Goals\nx\n\n## 2. Stack\nx\n\n## 3. Phases\n\n### Phase 1: A ✅ DONE\n\n### Phase 2: B (2 weeks)\n\n## 4. Testing\n\n### 4.1 Load\nx\n\n## 5. Errors ✅ NEW\n";
+    assert_eq!(keys(text), ["phase-1", "phase-2"]);
+}
+
+#[test]
+fn choices_without_an_item_around_them() {
+    let text = "# Next\n\n## Storage\n\n### Option 1: A\n**Estimate**: 1d\n\n### Option 2: B\n\n## Transport\n\n### Option A: C\n**Estimate**: 1d\n\n### Option B: D\n**Status**: in progress\n";
+    let roadmap = read(text);
+    let open: Vec<String> = roadmap.choices().into_iter().map(|c| c.group.0).collect();
+    assert_eq!(open, ["storage"]);
+    assert_eq!(
+        roadmap
+            .open_work()
+            .iter()
+            .map(|i| i.key.as_str())
+            .collect::<Vec<_>>(),
+        ["option-b"]
+    );
+}

@@ -15,6 +15,9 @@ use crate::repo::{records, to_path};
 use crate::work::Worktree;
 use crate::{GitError, Oid, Repo};
 
+/// How long a list waits for a worktree that is being added.
+const HALF_MADE: Duration = Duration::from_secs(2);
+
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
 const LOCK_REASON: &str = "in use by Callboard";
 /// Written into a worktree's admin directory when it is complete. A worktree without it never had an agent in it.
@@ -122,12 +125,25 @@ impl Repo {
 
     /// All worktrees; the main one first.
     pub fn worktree_list(&self) -> Result<Vec<Checkout>, GitError> {
-        let answer = self
-            .call()
-            .reading()
-            .args(["worktree", "list", "--porcelain", "-z"])
-            .run()?;
-        Ok(parse_list(&answer.stdout))
+        let deadline = Instant::now() + HALF_MADE;
+        loop {
+            let listed = self
+                .call()
+                .reading()
+                .args(["worktree", "list", "--porcelain", "-z"])
+                .run();
+            match listed {
+                Ok(answer) => return Ok(parse_list(&answer.stdout)),
+                // A worktree that is being added at this moment, by us or by the user, has a record that
+                // git can't read yet. Ours is not locked out: an addition asks for this list itself.
+                Err(GitError::Failed(failure))
+                    if failure.stderr.contains("/worktrees/") && Instant::now() < deadline =>
+                {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The work tree that has a branch checked out, the user's own included.
