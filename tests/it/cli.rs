@@ -131,7 +131,8 @@ fn lines_tell_what_failed_and_how_to_go_on() {
         "its work is kept",
         "1 done, 1 failed",
         "callboard/integration at ",
-        &format!("callboard run {root} --retry"),
+        &format!("callboard run {root} --agent "),
+        " --retry",
     ] {
         assert!(
             done.out.contains(text),

@@ -239,7 +239,8 @@ fn plain_lines_tell_the_copy_the_attempts_and_the_table() {
     assert_eq!(done.code, 0, "{done:?}");
     for text in [
         "Copied tally to",
-        "To go on after an interruption: callboard run",
+        "To go on after an interruption: /",
+        "/callboard run /",
         "Outcome",
         "attempt 1 failed",
         "attempt 1 timed out",

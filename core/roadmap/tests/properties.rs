@@ -308,7 +308,7 @@ fn assert_status_set(text: &str, target: &ItemKey, to: Status) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, rng_seed: RngSeed::Fixed(99), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, rng_seed: RngSeed::Fixed(99), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_item_is_found_and_no_decoy((lines, items) in document(), (ends, bom, last, mixed) in layout()) {
@@ -449,7 +449,7 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600000, rng_seed: RngSeed::Fixed(99), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, rng_seed: RngSeed::Fixed(99), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_is_parsed_and_edited_without_harm(text in soup(), to in select(&Status::ALL[..])) {

@@ -318,11 +318,11 @@ fn waiting_reason(c: &mut dyn Conn, task: &Task) -> Result<String, SchedulingErr
     } else {
         String::new()
     };
-    let stuck = blockers
-        .iter()
-        .any(|(_, _, s)| matches!(s, State::Dead | State::Parked | State::Cancelled));
-    let advice = if stuck {
+    let any = |states: &[State]| blockers.iter().any(|(_, _, state)| states.contains(state));
+    let advice = if any(&[State::Dead, State::Cancelled]) {
         "; what ended without success has to be run again, or the dependency removed"
+    } else if any(&[State::Parked]) {
+        "; what is parked waits for a person"
     } else {
         ""
     };

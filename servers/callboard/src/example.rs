@@ -51,10 +51,10 @@ pub fn copy(
     } else {
         writeln!(
             std::io::stdout(),
-            "Copied {} to {}\nTo go on after an interruption: callboard run {}\n",
+            "Copied {} to {}\nTo go on after an interruption: {}\n",
             name.to_string_lossy(),
             project.display(),
-            crate::show::quoted(&project)
+            crate::show::run_again(environment, &project)
         )?;
     }
     Ok(project)

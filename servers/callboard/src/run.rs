@@ -92,6 +92,7 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     let root = callboard_worktree::Repo::discover(path, "callboard")?
         .root()
         .to_path_buf();
+    let again = go_on(args, &environment, &root);
     let config = Config::load(&environment, Some(&root), &overrides(args))?;
     callboard_telemetry::init_tracing(config.log.level.value.as_str(), log_format(&config))?;
     let program = callboard_console::this_program()?;
@@ -123,7 +124,25 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     // The listener ends with the last sender.
     drop(crew);
     let _ = tokio::time::timeout(Duration::from_secs(2), shown).await;
-    finish(args, &report?, &root, stop.is_cancelled())
+    finish(args, &again, &report?, stop.is_cancelled())
+}
+
+/// How to go on: the same agent, onto the same branch.
+fn go_on(args: &RunArgs, environment: &Environment, root: &Path) -> String {
+    let mut again = show::run_again(environment, root);
+    let given = [
+        ("--agent", args.agent.as_ref()),
+        ("--onto", args.onto.as_ref()),
+    ];
+    for (flag, value) in given {
+        if let Some(value) = value {
+            again.push_str(&format!(" {flag} {}", show::quoted(Path::new(value))));
+        }
+    }
+    for name in &args.pass_env {
+        again.push_str(&format!(" --pass-env {name}"));
+    }
+    again
 }
 
 fn overrides(args: &RunArgs) -> Overrides {
@@ -191,9 +210,8 @@ async fn stop_on_signal(stop: CancellationToken) {
     }
 }
 
-fn finish(args: &RunArgs, report: &Report, root: &Path, stopped: bool) -> anyhow::Result<ExitCode> {
+fn finish(args: &RunArgs, again: &str, report: &Report, stopped: bool) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    let again = format!("callboard run {}", show::quoted(root));
     if !args.json {
         show::table(&mut out, report)?;
         if stopped {

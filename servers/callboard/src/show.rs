@@ -1,6 +1,7 @@
 //! What `callboard run` shows: a live view on a terminal, plain lines where it is not one, JSON for
 //! programs, and the table at the end.
 
+use callboard_config::Environment;
 use callboard_crew::{AttemptReport, Event, ItemOutcome, ItemReport, Report};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -353,6 +354,17 @@ fn last_words(out: &mut dyn Write, attempt: &AttemptReport) -> io::Result<()> {
         Some(log) => writeln!(out, "    log: {log}"),
         None => Ok(()),
     }
+}
+
+/// How to type `callboard run` for a path: by name where PATH leads to a `callboard`, else by where this
+/// program is (`cargo run` does not put it on PATH).
+#[must_use]
+pub fn run_again(environment: &Environment, path: &Path) -> String {
+    let program = match (environment.which("callboard"), std::env::current_exe()) {
+        (None, Ok(exe)) => quoted(&exe),
+        _ => "callboard".to_owned(),
+    };
+    format!("{program} run {}", quoted(path))
 }
 
 /// A path as it can be typed into a shell.

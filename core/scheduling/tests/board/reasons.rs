@@ -45,11 +45,15 @@ fn waiting_in_vain_says_what_to_do_however_many_others_there_are() {
         "{reason}"
     );
     type End = fn(&Board, &callboard_scheduling::Lease);
-    let ends: [(&str, End); 2] = [
-        ("dead", |b, l| drop(b.fail(l, Failure::Final, "x").unwrap())),
-        ("parked", |b, l| drop(b.park(l, "x").unwrap())),
+    let ends: [(&str, &str, End); 2] = [
+        ("dead", advice, |b, l| {
+            drop(b.fail(l, Failure::Final, "x").unwrap());
+        }),
+        ("parked", "; what is parked waits for a person", |b, l| {
+            drop(b.park(l, "x").unwrap());
+        }),
     ];
-    for (word, end) in ends {
+    for (word, advice, end) in ends {
         let board = Board::new();
         let need = board.titled("need");
         let id = board.after("next", &[&need]);
