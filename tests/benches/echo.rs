@@ -7,8 +7,9 @@ use serde::Deserialize;
 use tokio::runtime::{Builder, Runtime};
 
 pub const HIDDEN: &str = "__echo";
-/// A thread for everything, and the runtime that our own servers have.
-pub const FLAVOURS: [&str; 2] = ["current", "multi"];
+/// As rmcp's documentation has it (`transport::stdio`), on one thread and on tokio's own choice of threads;
+/// then on the transport that our servers took instead, on one thread: as fast as it gets.
+pub const FLAVOURS: [&str; 3] = ["stdio one", "stdio many", "pipes one"];
 
 #[derive(Clone)]
 struct Echo;
@@ -26,20 +27,22 @@ impl Echo {
     }
 }
 
-/// Serves standard input and output, on rmcp's own fastest transport.
+/// Serves standard input and output.
 pub fn serve(flavour: &str) {
-    runtime(flavour).block_on(async {
-        let session = Echo
-            .serve(rmcp::transport::io::stdio_pipes())
-            .await
-            .unwrap();
-        session.waiting().await.unwrap();
+    let (transport, threads) = flavour.split_once(' ').unwrap();
+    runtime(threads).block_on(async {
+        let session = match transport {
+            "stdio" => Echo.serve(rmcp::transport::stdio()).await,
+            _ => Echo.serve(rmcp::transport::io::stdio_pipes()).await,
+        };
+        session.unwrap().waiting().await.unwrap();
     });
 }
 
-fn runtime(flavour: &str) -> Runtime {
-    match flavour {
-        "current" => Builder::new_current_thread().enable_all().build().unwrap(),
-        _ => callboard_mcp::runtime().unwrap(),
-    }
+fn runtime(threads: &str) -> Runtime {
+    let mut builder = match threads {
+        "one" => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.enable_all().build().unwrap()
 }

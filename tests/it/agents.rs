@@ -1,5 +1,6 @@
 //! Agents of the user's own, good and bad: what is kept of their work, and what is never done with it.
 
+use crate::example::events;
 use crate::workshop::{WAIT_FOR, WITNESS, WORK, Workshop, attempts, item, report, why};
 use callboard_tests::alive;
 use serde_json::Value;
@@ -439,12 +440,19 @@ fn an_agent_that_cannot_be_started_is_an_error_that_names_it() {
         "--agent",
         "no-such-agent -p",
     ]);
-    assert_ne!(done.code, 0, "{done:?}");
+    // A slip of the call, told once and before anything is posted.
+    assert_eq!(done.code, 1, "{done:?}");
+    let said = events(&done).pop().unwrap();
+    assert_eq!(said["event"], "error", "{said}");
     assert!(
-        format!("{}{}", done.out, done.err).contains("no-such-agent"),
-        "{done:?}"
+        said["error"].as_str().unwrap().contains("no-such-agent"),
+        "{said}"
     );
-    shop.assert_tidy();
+    assert_eq!(
+        shop.home
+            .git(&shop.root, &["for-each-ref", "refs/callboard"]),
+        ""
+    );
 }
 
 /// Children in sessions of their own, with and without a living parent, deaf to every polite signal.
@@ -828,7 +836,7 @@ fn an_agent_that_breaks_its_worktree_is_told_and_starts_afresh() {
         (
             "nothing left",
             "cd /\nrm -rf \"$CALLBOARD_WORKTREE\"",
-            "tests are gone",
+            "not a worktree",
         ),
         ("no tests", "rm test.sh", "tests are gone"),
         (

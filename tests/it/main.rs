@@ -15,6 +15,7 @@ mod example;
 mod goldens;
 mod kills;
 mod layering;
+mod leftovers;
 mod over_mcp;
 mod people;
 mod pulls;

@@ -19,7 +19,9 @@ mod wire;
 
 pub use log::{LogChunk, read_log, tail_log};
 pub use outcome::{Ending, Outcome, Stop};
-pub use process::{ProcessId, end_marked, end_processes, processes_with_env};
+pub use process::{
+    ProcessId, end_marked, end_processes, has_terminal, processes_with_env, processes_within,
+};
 pub use spec::Spec;
 pub use supervised::{ConsoleError, Supervised, spawn, this_program};
 pub use supervisor::supervise_if_asked;

@@ -64,6 +64,29 @@ pub fn processes_with_env(key: &str, value: Option<&str>) -> Vec<(ProcessId, Str
     tree::all_numbers().filter_map(marked).collect()
 }
 
+/// Whether a process has a controlling terminal: a person's shell, not what an attempt started.
+pub fn has_terminal(process: ProcessId) -> bool {
+    // Field 7 of the file, the fifth after the name in brackets.
+    std::fs::read_to_string(format!("/proc/{}/stat", process.pid))
+        .ok()
+        .and_then(|stat| {
+            stat.rsplit_once(')')
+                .and_then(|(_, rest)| rest.split_whitespace().nth(4)?.parse::<i64>().ok())
+        })
+        .is_some_and(|terminal| terminal != 0)
+}
+
+/// Every live process whose current directory is in `directory`, ourselves excluded, with that directory. It finds
+/// what dropped its environment and left its session, but stayed where it was started.
+pub fn processes_within(directory: &std::path::Path) -> Vec<(ProcessId, std::path::PathBuf)> {
+    let inside = |pid| {
+        let at = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+        let id = ProcessId::of(pid).filter(ProcessId::is_alive)?;
+        (pid != std::process::id() && at.starts_with(directory)).then_some((id, at))
+    };
+    tree::all_numbers().filter_map(inside).collect()
+}
+
 /// Ends each process and all its descendants with SIGKILL and waits, at most `within`, until they are gone. Answers
 /// those of them that are still alive.
 ///

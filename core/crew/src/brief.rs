@@ -38,7 +38,7 @@ impl Brief<'_> {
         out.push_str("## Rules\n\n");
         let _ = writeln!(
             out,
-            "- Work only in this directory. Do not switch branches, merge, rebase or push; that is done for you."
+            "- Work only in this directory. Do not commit, switch branches, merge, rebase or push; that is done for you."
         );
         let _ = writeln!(
             out,

@@ -42,7 +42,7 @@ fn detect(root: &Path) -> Option<TestCommand> {
         return found("package.json", &["npm", "test", "--silent"]);
     }
     if has("go.mod") {
-        return found("go.mod", &["go", "test", "./..."]);
+        return found("go.mod", &["go", "test", "-v", "./..."]);
     }
     if has("pytest.ini") || has("conftest.py") || mentions(root, "pyproject.toml", "pytest") {
         return found(
@@ -50,19 +50,29 @@ fn detect(root: &Path) -> Option<TestCommand> {
             &["python3", "-m", "pytest", "-q"],
         );
     }
-    if python_tests(root) {
-        return found(
-            "its test_*.py files",
-            &["python3", "-m", "unittest", "discover"],
-        );
+    if let Some(argv) = python_tests(root) {
+        return found("its test_*.py files", &argv);
     }
     if make_test(root) {
         return found("the Makefile's test target", &["make", "test"]);
     }
-    ["tests/run", "test.sh", "tests/run.sh"]
+    let script = ["tests/run", "test.sh", "tests/run.sh"]
         .into_iter()
-        .find(|script| has(script))
-        .and_then(|script| found(script, &["sh", script]))
+        .find(|script| has(script))?;
+    let own = format!("./{script}");
+    // An executable script names its own shell.
+    let argv = if executable(&root.join(script)) {
+        vec![own.as_str()]
+    } else {
+        vec!["sh", script]
+    };
+    found(script, &argv)
+}
+
+fn executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata()
+        .is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
 }
 
 fn read(root: &Path, name: &str) -> Option<String> {
@@ -83,16 +93,45 @@ fn npm_test(root: &Path) -> bool {
         .is_some_and(|script| !script.contains("no test specified"))
 }
 
-fn python_tests(root: &Path) -> bool {
-    ["", "tests", "test"].into_iter().any(|dir| {
-        std::fs::read_dir(root.join(dir)).is_ok_and(|entries| {
-            entries.flatten().any(|entry| {
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                name.starts_with("test_") && name.ends_with(".py")
-            })
+/// Bare `def test_…` functions are pytest's; classes run with unittest, which finds nothing in a directory
+/// that is no package unless it starts there.
+fn python_tests(root: &Path) -> Option<Vec<&'static str>> {
+    let start = ["", "tests", "test"]
+        .into_iter()
+        .find(|dir| !test_files(root, dir).is_empty())?;
+    let bare = test_files(root, start)
+        .iter()
+        .filter_map(|name| read(root, name))
+        .any(|text| text.lines().any(|line| line.starts_with("def test_")));
+    let mut argv = vec!["python3", "-m"];
+    if bare {
+        argv.extend(["pytest", "-q"]);
+        return Some(argv);
+    }
+    argv.extend(["unittest", "discover"]);
+    if !start.is_empty() && !root.join(start).join("__init__.py").is_file() {
+        argv.extend(["-s", start]);
+    }
+    Some(argv)
+}
+
+fn test_files(root: &Path, dir: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(root.join(dir)) else {
+        return Vec::new();
+    };
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names
+        .filter(|name| name.starts_with("test_") && name.ends_with(".py"))
+        .map(|name| {
+            if dir.is_empty() {
+                name
+            } else {
+                format!("{dir}/{name}")
+            }
         })
-    })
+        .collect()
 }
 
 fn make_test(root: &Path) -> bool {
@@ -111,8 +150,9 @@ pub struct Counted {
     pub failed: u32,
 }
 
-/// Reads the closing lines of the runners we know: cargo test, nextest, pytest, unittest, node, go test -v.
-/// `None` when none of them is recognised.
+/// Reads the closing lines of the runners we know: cargo test, nextest, pytest, unittest, node, go test -v,
+/// jest, vitest, mocha, and the words with which runners say that they found nothing. `None` when none of
+/// them is recognised.
 #[must_use]
 pub fn count_tests(output: &str) -> Option<Counted> {
     let mut total: Option<Counted> = None;
@@ -147,6 +187,35 @@ fn count_line(line: &str) -> Option<Counted> {
     }
     if let Some(failed) = node("# fail ").or_else(|| node("ℹ fail ")) {
         return Some(Counted { passed: 0, failed });
+    }
+    if let Some(rest) = line
+        .strip_prefix("Tests:")
+        .or_else(|| line.strip_prefix("Tests  "))
+    {
+        let passed = before(rest, " passed").unwrap_or(0);
+        let failed = before(rest, " failed").unwrap_or(0);
+        return (rest.contains(" passed") || rest.contains(" failed"))
+            .then_some(Counted { passed, failed });
+    }
+    if let Some((number, "passing")) = line
+        .split_once(' ')
+        .map(|(n, rest)| (n, rest.split(' ').next().unwrap_or("")))
+    {
+        return number
+            .parse()
+            .ok()
+            .map(|passed| Counted { passed, failed: 0 });
+    }
+    let nothing = [
+        "no tests found",
+        "no test files found",
+        "[no test files]",
+        "no tests ran",
+        "no tests to run",
+    ];
+    let lower = line.to_lowercase();
+    if nothing.iter().any(|words| lower.contains(words)) {
+        return Some(Counted::default());
     }
     if line.starts_with("--- PASS") {
         return Some(Counted {
@@ -208,6 +277,24 @@ mod tests {
     }
 
     #[test]
+    fn runners_that_found_nothing_are_known() {
+        for said in [
+            "?   \texample.com/x\t[no test files]",
+            "No tests found, exiting with code 0",
+            "testing: warning: no tests to run",
+            "  0 passing (2ms)",
+        ] {
+            assert_eq!(count_tests(said), counted(0, 0), "{said}");
+        }
+        assert_eq!(
+            count_tests("Tests:       1 failed, 5 passed, 6 total"),
+            counted(5, 1)
+        );
+        assert_eq!(count_tests("      Tests  5 passed (5)"), counted(5, 0));
+        assert_eq!(count_tests("  12 passing (40ms)"), counted(12, 0));
+    }
+
+    #[test]
     fn other_output_is_not_counted() {
         assert_eq!(count_tests("all fine\n3 cats passed by"), None);
         assert_eq!(count_tests(""), None);
@@ -235,14 +322,14 @@ mod tests {
                 None,
             ),
             (&[("package.json", "not json")], None),
-            (&[("go.mod", "module x")], Some("go test ./...")),
+            (&[("go.mod", "module x")], Some("go test -v ./...")),
             (
                 &[("pyproject.toml", "[tool.pytest.ini_options]")],
                 Some("python3 -m pytest -q"),
             ),
             (
                 &[("tests/test_a.py", "")],
-                Some("python3 -m unittest discover"),
+                Some("python3 -m unittest discover -s tests"),
             ),
             (
                 &[("Makefile", "all:\n\ntest: all\n\t./t\n")],

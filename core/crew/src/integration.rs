@@ -3,7 +3,40 @@
 use crate::error::CrewError;
 use crate::project::{Integration, Project};
 use callboard_roadmap::Roadmap;
-use callboard_worktree::{Lease, Merge, Message, Oid, PushOutcome, Rejection};
+use callboard_worktree::{Edit, Lease, Merge, Message, Oid, PushOutcome, Rejection};
+
+/// A person's roadmap with the statuses and ticks that we have set since `before`, where they left them.
+fn rejoin(before: &[u8], ours: &[u8], theirs: Vec<u8>) -> Result<Vec<u8>, CrewError> {
+    let (before, ours) = (
+        callboard_roadmap::parse(before)?,
+        callboard_roadmap::parse(ours)?,
+    );
+    let mut joined = theirs;
+    for item in &ours.items {
+        let was = before.status_of(&item.key);
+        let is = item.status.as_ref().map(|mark| mark.status);
+        for deliverable in item
+            .deliverables
+            .iter()
+            .filter(|deliverable| deliverable.done)
+        {
+            if let Ok(edited) =
+                callboard_roadmap::set_deliverable(&joined, &item.key, &deliverable.text, true)
+            {
+                joined = edited.bytes;
+            }
+        }
+        let theirs = callboard_roadmap::parse(&joined)?.status_of(&item.key);
+        if let Some(is) = is
+            && Some(is) != was
+            && theirs == was
+            && let Ok(edited) = callboard_roadmap::set_status(&joined, &item.key, is)
+        {
+            joined = edited.bytes;
+        }
+    }
+    Ok(joined)
+}
 
 impl Project {
     /// The last commit of the results, where there are any.
@@ -134,6 +167,9 @@ impl Project {
         match self.repo.merge(head, commit, &[], &message)? {
             Merge::Made(made) => Ok(made.commit),
             Merge::AlreadyContained => Ok(head.clone()),
+            Merge::Conflict(conflict) if conflict.paths == [self.roadmap.clone()] => {
+                self.merge_roadmaps(head, commit, &message)
+            }
             Merge::Conflict(conflict) => {
                 let paths: Vec<String> = conflict
                     .paths
@@ -152,6 +188,48 @@ impl Project {
                     ),
                 ))
             }
+        }
+    }
+
+    /// Only the roadmap conflicts, because a person edited lines next to statuses that we set: their file is
+    /// taken, and our statuses are set in it once more. Both sides get that same file, and then they merge.
+    fn merge_roadmaps(
+        &self,
+        head: &Oid,
+        commit: &Oid,
+        message: &Message,
+    ) -> Result<Oid, CrewError> {
+        let base = self.repo.merge_base(head, commit)?;
+        let before = match &base {
+            Some(base) => self.repo.file_at(base, &self.roadmap)?.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let (_, ours) = self.roadmap_at(head)?;
+        let (_, theirs) = self.roadmap_at(commit)?;
+        let joined = rejoin(&before, &ours, theirs)?;
+        let aligned = Message::new(
+            "chore",
+            Some("roadmap"),
+            "align the statuses before a merge",
+        );
+        let edit = || [Edit::new(&self.roadmap, joined.clone())];
+        let side = |onto: &Oid| -> Result<Oid, CrewError> {
+            let made = self.repo.edit_commit(onto, &edit(), &aligned)?;
+            Ok(made.map_or_else(|| onto.clone(), |made| made.commit))
+        };
+        match self
+            .repo
+            .merge(&side(head)?, &side(commit)?, &[], message)?
+        {
+            Merge::Made(made) => Ok(made.commit),
+            Merge::AlreadyContained => side(head),
+            Merge::Conflict(_) => Err(CrewError::refused(
+                format!("{} does not merge into the results", self.roadmap.display()),
+                format!(
+                    "merge by hand: git merge {}; then run again",
+                    self.integration.reference
+                ),
+            )),
         }
     }
 

@@ -85,6 +85,7 @@ impl Project {
     pub(crate) fn open(setup: Setup) -> Result<Project, CrewError> {
         let repo = discover(&setup.path)?;
         let root = repo.root().to_path_buf();
+        check_program(&setup.agent.argv, &setup.environment)?;
         let board = setup.config.board.value.clone();
         let integration = Integration::of(&repo, &setup.config)?;
         Ok(Project(Arc::new(Inner {
@@ -139,6 +140,23 @@ impl Project {
     }
 }
 
+/// A slip in the agent's name is told once, before anything is posted, and not by every attempt.
+fn check_program(argv: &[String], environment: &Environment) -> Result<(), CrewError> {
+    let program = argv.first().map_or("", String::as_str);
+    let found = if program.contains('/') {
+        Path::new(program).is_file()
+    } else {
+        environment.which(program).is_some()
+    };
+    if found {
+        return Ok(());
+    }
+    Err(CrewError::refused(
+        format!("the agent's program {program:?} was not found"),
+        "check its name, install it, or give its path; only programs on your PATH are found by name",
+    ))
+}
+
 /// The repository at `path`, with our mark on the git processes we start for it.
 pub(crate) fn discover(path: &Path) -> Result<Repo, CrewError> {
     let first = Repo::discover(path, "callboard")?;
@@ -148,7 +166,7 @@ pub(crate) fn discover(path: &Path) -> Result<Repo, CrewError> {
 /// The queue of a repository's roadmap tasks.
 #[must_use]
 pub fn queue_of(root: &Path) -> String {
-    format!("roadmap:{}", project_key(root))
+    format!("{}{}", callboard_scheduling::CREWS_QUEUE, project_key(root))
 }
 
 /// A short name for a repository that is the same in every process: its directory's name and a hash of

@@ -9,6 +9,7 @@ use callboard_console::ProcessId;
 use callboard_scheduling::{self as scheduling, Attempt, Outcome, State, Task};
 use callboard_worktree::Oid;
 use callboard_worktree::pr::{PullRequestState, PullRequests};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long git processes that outlived their parent may take to end by themselves.
@@ -37,9 +38,10 @@ impl Project {
             .map(|attempt| attempt.id.clone())
             .collect();
         let (store, key) = (self.store.clone(), self.key.clone());
+        let worktrees = self.board.join("worktrees");
         tokio::task::spawn_blocking(move || {
             let mut found = Vec::new();
-            let ended = end_unled(&store, &led);
+            let ended = end_unled(&store, &worktrees, &led);
             if ended > 0 {
                 found.push(format!(
                     "ended {ended} processes of attempts whose leader had died"
@@ -187,18 +189,39 @@ impl Project {
     }
 }
 
-/// Ends every process that carries an attempt of this board which no live process leads.
-fn end_unled(store: &callboard_store::Store, led: &[String]) -> usize {
+/// Ends every process of this board's attempts that no live process leads: what carries the attempt's mark,
+/// and what dropped it but still stands in the attempt's worktree.
+fn end_unled(store: &callboard_store::Store, worktrees: &Path, led: &[String]) -> usize {
+    let known = |attempt: &str| {
+        store
+            .read_now(|c| scheduling::attempt_get(c, attempt))
+            .is_ok()
+    };
     let marked = callboard_console::processes_with_env("CALLBOARD_ATTEMPT", None);
-    let ours: Vec<ProcessId> = marked
+    let marked = marked
         .into_iter()
-        .filter(|process| !led.contains(&process.1))
-        .filter(|process| {
-            store
-                .read_now(|c| scheduling::attempt_get(c, &process.1))
-                .is_ok()
-        })
-        .map(|process| process.0)
+        .filter(|(_, attempt)| !led.contains(attempt) && known(attempt));
+    let real = worktrees
+        .canonicalize()
+        .unwrap_or_else(|_| worktrees.to_path_buf());
+    let standing = callboard_console::processes_within(&real);
+    let standing = standing.into_iter().filter(|(process, at)| {
+        let name = at
+            .strip_prefix(&real)
+            .ok()
+            .and_then(|inside| inside.iter().next());
+        let name = name
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let attempt = name.strip_suffix("-merge").unwrap_or(&name);
+        // A person may be looking around in there; what an attempt started has no terminal.
+        !led.iter().any(|led| led == attempt)
+            && known(attempt)
+            && !callboard_console::has_terminal(*process)
+    });
+    let ours: Vec<ProcessId> = marked
+        .map(|(process, _)| process)
+        .chain(standing.map(|(process, _)| process))
         .collect();
     if ours.is_empty() {
         return 0;

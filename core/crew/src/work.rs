@@ -94,6 +94,7 @@ impl Working {
         let base = self.make_worktree().await?;
         let before = self.test_command();
         let report = self.run_agent(&base).await?;
+        self.stage(&base).await?;
         let tests = self.run_tests(before.as_ref()).await?;
         let verified = self.commit(base, report, tests).await?;
         self.push(&verified).await?;
@@ -367,6 +368,21 @@ impl Working {
         }
     }
 
+    /// Takes what the agent made, before the tests run: what those leave behind is no part of the work. The
+    /// roadmap goes back to what it was.
+    async fn stage(&mut self, base: &Oid) -> Result<(), Trouble> {
+        let (path, from) = (self.project.worktree_path(&self.attempt), base.clone());
+        let branch = self.facts.branch.clone().unwrap_or_default();
+        self.project
+            .git(move |project| {
+                let worktree = project.repo.worktree_open(&path, &from)?;
+                on_branch(&worktree, &branch)?;
+                Ok(worktree.stage_all(std::slice::from_ref(&project.roadmap))?)
+            })
+            .await?;
+        Ok(())
+    }
+
     async fn commit(
         &mut self,
         base: Oid,
@@ -386,7 +402,7 @@ impl Working {
             .git(move |project| {
                 let worktree = project.repo.worktree_open(&path, &from)?;
                 on_branch(&worktree, &branch)?;
-                worktree.commit_all(&commit_message, std::slice::from_ref(&project.roadmap))?;
+                worktree.commit_staged(&commit_message)?;
                 measured(&worktree, &from)
             })
             .await?;
@@ -499,6 +515,17 @@ impl Working {
 }
 
 impl Project {
+    /// Whether an attempt's work is merged, or pushed as a pull request: then its worktree holds nothing
+    /// besides but what the tests left.
+    async fn is_delivered(&self, attempt: &str) -> Result<bool, CrewError> {
+        let id = attempt.to_owned();
+        let attempt = self
+            .store
+            .read(move |c| scheduling::attempt_get(c, &id))
+            .await?;
+        Ok(attempt.outcome == Outcome::Done || attempt.facts.pr.is_some())
+    }
+
     /// Removes a worktree, its branch where that is safe, and its row. Answers the ref that keeps its work.
     /// Doing it again is harmless: a crash after any step is mended by the next call.
     pub(crate) async fn remove_worktree(
@@ -506,6 +533,7 @@ impl Project {
         row: WorktreeRow,
     ) -> Result<Option<String>, CrewError> {
         let attempt = row.attempt.clone();
+        let delivered = self.is_delivered(&attempt).await?;
         let kept = self
             .git(move |project| {
                 let head = project.integration_head()?;
@@ -513,9 +541,13 @@ impl Project {
                     Some(head) => Some(head),
                     None => Oid::parse(&row.base).ok(),
                 };
-                let keep = Keep::Rescue {
-                    reference: format!("refs/callboard/kept/{}", row.attempt),
-                    merged_into: safe.clone(),
+                let keep = if delivered {
+                    Keep::Nothing
+                } else {
+                    Keep::Rescue {
+                        reference: format!("refs/callboard/kept/{}", row.attempt),
+                        merged_into: safe.clone(),
+                    }
                 };
                 let removed = project.repo.worktree_remove(Path::new(&row.path), &keep)?;
                 if let Some(branch) = &row.branch {

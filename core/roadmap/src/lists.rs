@@ -4,8 +4,8 @@
 //! Only entries of outermost lists count, outside of quotations, headed items and sections that read as guidance.
 //! 1. Beside headed items or tables: check-boxes in a section for tasks ("Backlog", "Next", "Done").
 //! 2. Else, where any entry is a check-box: the check-boxes.
-//! 3. Else, where any entry has a status mark: the lists that have one.
-//! 4. Else the numbered lists, and where there are none, all of them.
+//! 3. Else, where any entry's title has a status mark: the lists that have one; else the numbered lists, and where there
+//!    are none, all of them; in both cases also the lists in which an entry has a status line.
 
 use std::collections::HashSet;
 
@@ -74,31 +74,29 @@ fn is_eligible(facts: &Facts<'_>, outline: &Outline, in_item: &[bool], entry: &E
 }
 
 fn unboxed(facts: &Facts<'_>, outline: &Outline, ids: &[EntryId]) -> Vec<EntryId> {
-    let marked_by_field = entries_with_status(facts);
-    let marked = |id: &EntryId| {
-        marked_by_field.contains(id) || head_parts(facts, *id).is_some_and(|p| p.mark.is_some())
+    let entry = |id: &EntryId| &facts.doc.entries[*id];
+    let lists = |marked: &dyn Fn(&EntryId) -> bool| -> HashSet<usize> {
+        let marked = ids.iter().filter(|id| marked(id));
+        marked.map(|id| entry(id).list).collect()
     };
-    let lists: HashSet<usize> = ids
+    let with_line = entries_with_status(facts);
+    let by_line = lists(&|id| with_line.contains(id));
+    let by_title = lists(&|id| head_parts(facts, *id).is_some_and(|p| p.mark.is_some()));
+    let plans = |id: &EntryId| !section_titles(facts, outline, entry(id)).any(is_about);
+    let numbered = ids
         .iter()
-        .filter(|id| marked(id))
-        .map(|id| facts.doc.entries[*id].list)
-        .collect();
-    let of_lists = |id: &EntryId| lists.contains(&facts.doc.entries[*id].list);
-    let plans =
-        |id: &EntryId| !section_titles(facts, outline, &facts.doc.entries[*id]).any(is_about);
-    let ids: Vec<EntryId> = ids
-        .iter()
-        .copied()
-        .filter(|id| !lists.is_empty() || plans(id))
-        .collect();
-    let numbered = |id: &EntryId| facts.doc.entries[*id].ordinal.is_some();
-    if !lists.is_empty() {
-        ids.iter().copied().filter(of_lists).collect()
-    } else if ids.iter().any(numbered) {
-        ids.iter().copied().filter(numbered).collect()
-    } else {
-        ids
-    }
+        .any(|id| entry(id).ordinal.is_some() && plans(id));
+    let unmarked = |id: &EntryId| plans(id) && (!numbered || entry(id).ordinal.is_some());
+    let chosen = |id: &EntryId| {
+        let usual = if by_title.is_empty() {
+            unmarked(id)
+        } else {
+            by_title.contains(&entry(id).list)
+        };
+        // A status line adds its list and takes none away.
+        usual || by_line.contains(&entry(id).list)
+    };
+    ids.iter().copied().filter(chosen).collect()
 }
 
 /// Entries with a nested "Status: …".

@@ -4,16 +4,19 @@
 //! 1. The first heading is the document's title when it is of level 1 and has no label.
 //! 2. *Evidence* is a heading's own status line or mark (strong), or its own estimate, dependency, priority or
 //!    check-box (weak): in its text, with the sub-headings that have no label ("### Tasks").
-//! 3. A *labelled* heading ("PRIORITY 2", "Phase 3", "Option A") is an item when any heading of its series (same word,
-//!    same parent) has evidence, or one below it has, or it stands inside an item or below a status ("## Done").
+//! 3. A *labelled* heading ("PRIORITY 2", "Phase 3", "Option A") is an item. In a section that sums up ("summary",
+//!    "timeline", "at a glance") one without evidence, whose label stands elsewhere too, only mentions an item.
 //! 4. A *numbered* heading ("1.", "4.2", "Step 3", "US-1") is an item when its number continues the number of the item
-//!    around it (4 -> 4.2), when one of its series has strong evidence, or at least half of them have weak evidence.
+//!    around it (4 -> 4.2), when one of its series (same parent) has strong evidence, or at least half of them have weak
+//!    evidence; and where a document has neither labelled nor plain items, everywhere but in instructions ("setup").
 //! 5. A *plain* heading is an item by its own "Status:" line, a status in brackets or behind a dash, or a check-box; outside
 //!    of items also by an estimate or dependency.
 //! 6. In a section that reads as guidance ("guidelines", "checklist", "workflow", "metrics", ... and no "milestones",
 //!    "roadmap", "plan" in its title) only a status of its own makes a labelled or numbered heading an item.
-//! 7. A document without any such item is a bare outline: its labelled headings count, else its numbered ones.
-//! 8. A label elsewhere than at the start ("Week 1: Documentation PRIORITY 5") only mentions an item.
+//! 7. A label elsewhere than at the start ("Week 1: Documentation PRIORITY 5") only mentions an item.
+//!
+//! Giving an item a status must not make an item of another heading, or none of it: no rule asks whether the document
+//! has statuses elsewhere.
 
 use std::collections::{HashMap, HashSet};
 
@@ -110,6 +113,30 @@ const PLAN: &[&str] = &[
     "todo",
     "items",
 ];
+/// Sections that name items which stand elsewhere.
+const SUMS_UP: &[&str] = &[
+    "summary",
+    "overview",
+    "timeline",
+    "schedule",
+    "calendar",
+    "glance",
+    "contents",
+    "recap",
+    "index",
+    "recommended",
+];
+/// Sections with numbered steps to follow.
+const INSTRUCTS: &[&str] = &[
+    "setup",
+    "install",
+    "installation",
+    "installing",
+    "started",
+    "quickstart",
+    "steps",
+    "howto",
+];
 /// Sections whose "Status:" is the document's, or that of the item they are a part of.
 const ABOUT: &[&str] = &[
     "status",
@@ -143,10 +170,7 @@ const ABOUT: &[&str] = &[
 
 pub(crate) fn outline(facts: &Facts<'_>) -> Outline {
     let judge = Judge::new(facts);
-    let mut is_item = judge.decide(false);
-    if !is_item.contains(&true) {
-        is_item = judge.decide(true);
-    }
+    let is_item = judge.decide();
     let left_out = judge.left_out(&is_item);
     let Judge {
         parts,
@@ -169,9 +193,9 @@ struct Judge<'f, 't> {
     facts: &'f Facts<'t>,
     parts: Vec<Parts>,
     evidence: Vec<Evidence>,
-    /// Some labelled or numbered heading below it has strong evidence.
-    holds_items: Vec<bool>,
     series: HashMap<(Option<HeadingId>, String), Series>,
+    /// The labels that stand outside of sections that sum up.
+    planned_labels: HashSet<(String, String)>,
     title: Option<HeadingId>,
     /// A section around the heading reads as guidance.
     guidance: Vec<bool>,
@@ -193,8 +217,8 @@ impl<'f, 't> Judge<'f, 't> {
         let mut judge = Self {
             facts,
             evidence,
-            holds_items: vec![false; parts.len()],
             series: HashMap::new(),
+            planned_labels: HashSet::new(),
             title,
             guidance,
             guides,
@@ -203,22 +227,25 @@ impl<'f, 't> Judge<'f, 't> {
         };
         judge.look_below();
         judge.count_series();
+        judge.planned_labels = judge.labels_outside_of_summaries();
         judge
     }
 
+    fn labels_outside_of_summaries(&self) -> HashSet<(String, String)> {
+        let plans = |id: &HeadingId| !self.sections(*id).any(|s| has_word(s, SUMS_UP));
+        (0..self.parts.len())
+            .filter(plans)
+            .filter_map(|id| self.parts[id].label.as_ref())
+            .map(|l| (l.word.clone(), l.number.clone()))
+            .collect()
+    }
+
+    /// "### Tasks" below a phase is a part of its text.
     fn look_below(&mut self) {
         for id in (0..self.parts.len()).rev() {
-            // "### Tasks" below a phase is a part of its text.
             let lends = self.parts[id].label.is_none() && self.evidence[id].weak;
             if let Some(parent) = self.facts.doc.headings[id].parent.filter(|_| lends) {
                 self.evidence[parent].weak = true;
-            }
-            let tells = self.parts[id].label.is_some() && self.evidence[id].status;
-            if let Some(parent) = self.facts.doc.headings[id]
-                .parent
-                .filter(|_| tells || self.holds_items[id])
-            {
-                self.holds_items[parent] = true;
             }
         }
     }
@@ -229,68 +256,92 @@ impl<'f, 't> Judge<'f, 't> {
                 continue;
             };
             let evidence = self.evidence[id];
-            let holds = self.holds_items[id];
-            let key_is_faint = self.parts[id].label.as_ref().is_some_and(|l| l.faint);
             let series = self.series.entry(key).or_default();
             series.members += 1;
-            // A chapter that holds phases makes no items of the other chapters.
-            series.strong += usize::from(evidence.status || (holds && !key_is_faint));
-            series.weak += usize::from(evidence.weak || evidence.status || holds);
+            series.strong += usize::from(evidence.status);
+            series.weak += usize::from(evidence.weak || evidence.status);
         }
     }
 
+    /// Headings of one parent with the same word and equally many parts to their numbers.
     fn series_key(&self, id: HeadingId) -> Option<(Option<HeadingId>, String)> {
         let label = self.parts[id].label.as_ref()?;
-        Some((self.facts.doc.headings[id].parent, label.word.clone()))
+        let dots = label.number.matches('.').count();
+        let parent = self.facts.doc.headings[id].parent;
+        Some((parent, format!("{} {dots}", label.word)))
     }
 
-    fn decide(&self, bare: bool) -> Vec<bool> {
+    fn decide(&self) -> Vec<bool> {
         let mut is_item: Vec<bool> = Vec::with_capacity(self.parts.len());
         // For each heading, the innermost item around or at it.
         let mut owner: Vec<Option<HeadingId>> = Vec::with_capacity(self.parts.len());
-        let bare_numbers = bare
-            && !self
-                .parts
-                .iter()
-                .any(|p| p.label.as_ref().is_some_and(|l| !l.faint));
+        let numbers_count = self.numbers_count();
         for id in 0..self.parts.len() {
             let around = self.facts.doc.headings[id]
                 .parent
                 .and_then(|parent| owner[parent]);
-            let verdict = Some(id) != self.title && self.verdict(id, around, bare, bare_numbers);
+            let verdict = Some(id) != self.title && self.verdict(id, around, numbers_count);
             is_item.push(verdict);
             owner.push(if verdict { Some(id) } else { around });
         }
         is_item
     }
 
-    fn verdict(
-        &self,
-        id: HeadingId,
-        around: Option<HeadingId>,
-        bare: bool,
-        bare_numbers: bool,
-    ) -> bool {
-        let evidence = self.evidence[id];
-        let guidance = self.guidance[id] && around.is_none();
+    /// Nothing but numbers tells the items from the text.
+    fn numbers_count(&self) -> bool {
+        let known = |id: HeadingId| match &self.parts[id].label {
+            Some(label) => !label.faint && !self.guidance[id],
+            None => Some(id) != self.title && self.plain_verdict(id, false),
+        };
+        !(0..self.parts.len()).any(known)
+    }
+
+    fn verdict(&self, id: HeadingId, around: Option<HeadingId>, numbers_count: bool) -> bool {
         let Some(label) = &self.parts[id].label else {
             return self.plain_verdict(id, around.is_some());
         };
-        if guidance {
-            return evidence.status;
+        if self.guidance[id] && around.is_none() {
+            return self.evidence[id].status;
+        }
+        if !label.faint {
+            return !self.only_repeats(id);
         }
         let series = self
             .series_key(id)
             .and_then(|key| self.series.get(&key))
             .copied()
             .unwrap_or_default();
-        if label.faint {
-            let continues = around.is_some_and(|item| self.continues(label, item));
-            let half = series.weak > 0 && series.weak * 2 >= series.members;
-            continues || series.strong > 0 || half || (bare_numbers && around.is_none())
-        } else {
-            series.weak > 0 || around.is_some() || self.section_status[id].is_some() || bare
-        }
+        let half = series.weak > 0 && series.weak * 2 >= series.members;
+        let continues = around.is_some_and(|item| self.continues(label, item));
+        let bare = numbers_count && around.is_none() && !self.instructs(id);
+        continues || series.strong > 0 || half || bare
+    }
+
+    fn only_repeats(&self, id: HeadingId) -> bool {
+        let evidence = self.evidence[id];
+        let sums_up = self.sections(id).any(|s| has_word(s, SUMS_UP));
+        sums_up && !evidence.status && !evidence.weak && self.stands_elsewhere(id)
+    }
+
+    /// The same label stands outside of the sections that sum up.
+    fn stands_elsewhere(&self, id: HeadingId) -> bool {
+        self.parts[id].label.as_ref().is_some_and(|l| {
+            self.planned_labels
+                .contains(&(l.word.clone(), l.number.clone()))
+        })
+    }
+
+    fn instructs(&self, id: HeadingId) -> bool {
+        self.sections(id).any(|s| has_word(s, INSTRUCTS))
+    }
+
+    /// The titles of the sections around a heading, innermost first, without the document's.
+    fn sections(&self, id: HeadingId) -> impl Iterator<Item = &str> {
+        let headings = &self.facts.doc.headings;
+        let around = std::iter::successors(headings[id].parent, |s| headings[*s].parent);
+        around
+            .filter(|s| Some(*s) != self.title)
+            .map(|s| headings[s].text.text.as_str())
     }
 
     fn continues(&self, label: &Label, item: HeadingId) -> bool {
@@ -310,9 +361,7 @@ impl<'f, 't> Judge<'f, 't> {
             return false;
         }
         let evidence = self.evidence[id];
-        evidence.status
-            || parts.check_box.is_some()
-            || (evidence.planned && !inside && !self.holds_items[id])
+        evidence.status || parts.check_box.is_some() || (evidence.planned && !inside)
     }
 
     fn left_out(&self, is_item: &[bool]) -> Vec<NotUnderstood> {
@@ -332,7 +381,7 @@ impl<'f, 't> Judge<'f, 't> {
             let reason = if self.guidance[id] {
                 "a numbered heading in a section that reads as guidance; a status line makes it an item"
             } else {
-                "a numbered heading, and nothing says that it is planned: no status, estimate, dependency or check-box in most of its series"
+                "a numbered heading beside other items; a status, estimate, dependency or check-box in most of its series makes it one"
             };
             found.push(left_out(
                 heading.line,
@@ -430,10 +479,14 @@ fn guidance(
 }
 
 fn reads_as_guidance(title: &str) -> bool {
+    has_word(title, GUIDANCE) && !has_word(title, PLAN)
+}
+
+fn has_word(title: &str, list: &[&str]) -> bool {
     let title = title.get(..200).unwrap_or(title);
-    let found = words(title);
-    let any = |list: &[&str]| found.iter().any(|w| list.contains(&w.lower.as_str()));
-    any(GUIDANCE) && !any(PLAN)
+    words(title)
+        .iter()
+        .any(|w| list.contains(&w.lower.as_str()))
 }
 
 fn section_status(facts: &Facts<'_>, parts: &[Parts]) -> Vec<Option<Status>> {

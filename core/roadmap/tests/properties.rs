@@ -222,6 +222,48 @@ fn listed() -> impl Strategy<Value = Vec<String>> {
         .prop_map(|lines: Vec<String>| [vec!["# Plan".to_owned(), String::new()], lines].concat())
 }
 
+/// An outline in which nothing has a status: sections with labelled or numbered headings, or with lists.
+fn bare() -> impl Strategy<Value = Vec<String>> {
+    let heading = select(
+        &[
+            "### Phase {N}: {T}",
+            "### {N}. {T}",
+            "### Step {N}: {T}",
+            "**Milestone {N}: {T}**",
+            "### Option {N} - {T}",
+        ][..],
+    );
+    let entry = select(&["- {T} no {N}", "{N}. {T} no {N}"][..]);
+    let section = (
+        prop::collection::vec(select(TITLES), 1..4),
+        select(PROSE),
+        select(&["Backend", "Frontend", "Done", "Setup", "Summary", "Goals"][..]),
+    );
+    (
+        heading,
+        entry,
+        any::<bool>(),
+        prop::collection::vec(section, 1..4),
+    )
+        .prop_map(|(heading, entry, lists, sections)| {
+            let mut lines = vec!["# Plan".to_owned()];
+            let mut number = 0;
+            for (titles, prose, section) in sections {
+                lines.extend([String::new(), format!("## {section}"), String::new()]);
+                for title in titles {
+                    number += 1;
+                    let form = if lists { entry } else { heading };
+                    lines.push(
+                        form.replace("{N}", &number.to_string())
+                            .replace("{T}", title),
+                    );
+                    lines.extend((!lists).then(|| prose.to_owned()));
+                }
+            }
+            lines
+        })
+}
+
 /// Lines with one kind of line end each, with or without the last, and with or without a byte order mark.
 fn joined(lines: &[String], ends: &[Index], bom: bool, last: bool, mixed: bool) -> String {
     const ENDS: [&str; 3] = ["\n", "\r\n", "\n"];
@@ -333,6 +375,17 @@ proptest! {
         let items = read(&text).items;
         prop_assert!(!items.is_empty(), "{}", text);
         assert_status_set(&text, &items[which.index(items.len())].key, to);
+    }
+
+    #[test]
+    fn a_bare_outline_can_be_given_its_statuses_one_by_one(lines in bare(), order in prop::collection::vec((any::<Index>(), select(&Status::ALL[..])), 1..5)) {
+        let mut text = lines.join("\n");
+        let items = read(&text).items;
+        for (which, to) in order.into_iter().filter(|_| !items.is_empty()) {
+            let target = &items[which.index(items.len())].key;
+            assert_status_set(&text, target, to);
+            text = String::from_utf8(set_status(text.as_bytes(), target, to).unwrap().bytes).unwrap();
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::SchedulingError;
 use crate::model::State;
 use crate::query::task_by_key;
 use crate::rank::rank;
-use crate::task::{NewTask, TASK_COLUMNS, Task, json_text, task_from};
+use crate::task::{NewTask, Task, json_text, task_columns, task_from};
 use callboard_store::{Conn, params};
 use std::collections::HashMap;
 
@@ -125,9 +125,10 @@ fn insert(c: &mut dyn Conn, now: i64, id: &str, new: &NewTask) -> Result<Task, S
     let ready_at = new.due_at.unwrap_or(now).max(now);
     let waiting_on = u32::try_from(waiting).unwrap_or(u32::MAX);
     let task = c.query_one(
-        &format!(
+        concat!(
             "INSERT INTO tasks (id, queue, state, priority, rank, ready_at, due_at, waiting_on, max_retries, backoff_ms, timeout_ms, created_at, updated_at, dedup_key, title, kind, project, branch, working_dir, tags, env, metadata, prompt)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) RETURNING {TASK_COLUMNS}"
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22) RETURNING ",
+            task_columns!()
         ),
         params![
             id, &new.queue, state.as_str(), i64::from(new.priority), rank(ready_at, new.priority), ready_at,

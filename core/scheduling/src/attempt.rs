@@ -108,7 +108,7 @@ fn attempt_from(row: &dyn Row) -> Result<Attempt, StoreError> {
 /// Only when the store fails.
 pub fn attempts_of(c: &mut dyn Conn, task: &str) -> Result<Vec<Attempt>, SchedulingError> {
     Ok(c.query(
-        &format!("SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN tasks t ON t.seq = a.task WHERE t.id = ?1 ORDER BY a.number LIMIT 1000"),
+        &format!("SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN tasks t ON t.seq = a.task WHERE t.id = ?1 ORDER BY a.seq LIMIT 1000"),
         params![task],
         attempt_from,
     )?)
@@ -133,7 +133,7 @@ pub fn attempt_get(c: &mut dyn Conn, id: &str) -> Result<Attempt, SchedulingErro
 /// Only when the store fails.
 pub fn attempts_open(c: &mut dyn Conn) -> Result<Vec<Attempt>, SchedulingError> {
     Ok(c.query(
-        &format!("SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN tasks t ON t.seq = a.task WHERE a.ended_at IS NULL AND a.pid IS NOT NULL ORDER BY a.seq LIMIT 10000"),
+        &format!("SELECT {ATTEMPT_COLUMNS} FROM attempts a JOIN tasks t ON t.seq = a.task WHERE a.ended_at IS NULL AND a.pid IS NOT NULL ORDER BY +a.seq LIMIT 10000"),
         params![],
         attempt_from,
     )?)

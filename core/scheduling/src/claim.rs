@@ -9,8 +9,8 @@ use crate::model::{Event, Outcome, State, next};
 use crate::query::{Loaded, load, task_get};
 use crate::rank::rank;
 use crate::task::{
-    DEFAULT_QUEUE, MAX_BACKOFF_MS, MAX_INTERRUPTIONS, TASK_COLUMN_COUNT, TASK_COLUMNS, Task,
-    check_name, check_range, check_text, json_text, task_from,
+    DEFAULT_QUEUE, MAX_BACKOFF_MS, MAX_INTERRUPTIONS, TASK_COLUMN_COUNT, Task, check_name,
+    check_range, check_text, json_text, task_columns, task_from,
 };
 use callboard_store::{Conn, params};
 use serde_json::Value as Json;
@@ -83,12 +83,14 @@ pub fn task_claim(
     // A process limits its own attempts; for a client the time limit cuts the lease.
     let limited = claim.process.is_none();
     let claimed = c.query_one(
-        &format!(
+        concat!(
             "UPDATE tasks SET state = 'running', fence = fence + 1, attempts = attempts + 1, attempt = ?2, worker = ?3,
                  lease_until = CASE WHEN ?5 AND timeout_ms IS NOT NULL AND ?6 + timeout_ms < ?4 THEN ?6 + timeout_ms ELSE ?4 END,
                  started_at = ?6, updated_at = ?6, progress = NULL
              WHERE seq = (SELECT seq FROM tasks WHERE state = 'ready' AND queue = ?1 ORDER BY rank, seq LIMIT 1)
-             RETURNING {TASK_COLUMNS}, seq"
+             RETURNING ",
+            task_columns!(),
+            ", seq"
         ),
         params![&claim.queue, attempt, &claim.worker, until, limited, now],
         |row| Ok((task_from(row)?, row.int(TASK_COLUMN_COUNT)?)),
@@ -194,9 +196,10 @@ pub fn task_finish(
     let row = held(c, lease)?;
     let to = step(&lease.task, row.state, Event::Finish)?;
     let finished = c.query_one(
-        &format!(
+        concat!(
             "UPDATE tasks SET state = ?2, result = ?3, reason = NULL, interruptions = 0, lease_until = NULL, finished_at = ?4, updated_at = ?4
-             WHERE seq = ?1 AND state = ?5 AND fence = ?6 RETURNING {TASK_COLUMNS}"
+             WHERE seq = ?1 AND state = ?5 AND fence = ?6 RETURNING ",
+            task_columns!()
         ),
         params![row.seq, to.as_str(), &text, now, row.state.as_str(), row.fence],
         task_from,

@@ -288,11 +288,11 @@ pub fn task_links(
     let ids = |c: &mut dyn Conn, sql: &str| c.query(sql, params![id], |row| row.text(0));
     let needs = ids(
         c,
-        "SELECT n.id FROM tasks t JOIN task_deps d ON d.task = t.seq JOIN tasks n ON n.seq = d.needs WHERE t.id = ?1 ORDER BY n.seq LIMIT 1000",
+        "SELECT n.id FROM tasks t JOIN task_deps d ON d.task = t.seq JOIN tasks n ON n.seq = d.needs WHERE t.id = ?1 ORDER BY d.needs LIMIT 1000",
     )?;
     let needed_by = ids(
         c,
-        "SELECT n.id FROM tasks t JOIN task_deps d ON d.needs = t.seq JOIN tasks n ON n.seq = d.task WHERE t.id = ?1 ORDER BY n.seq LIMIT 1000",
+        "SELECT n.id FROM tasks t JOIN task_deps d ON d.needs = t.seq JOIN tasks n ON n.seq = d.task WHERE t.id = ?1 ORDER BY d.task LIMIT 1000",
     )?;
     Ok((needs, needed_by))
 }

@@ -32,12 +32,12 @@ pub use duty::{Duty, Swept, duty_drop, duty_get, duty_take, sweep, sweep_due};
 pub use error::SchedulingError;
 pub use model::{Event, Outcome, State, next};
 pub use query::{
-    Filter, MAX_PAGE, Page, StateCount, board_counts, queue_has_work, queue_ready, span,
+    Filter, MAX_PAGE, Page, StateCount, board_counts, queue_has_work, queue_ready, reason_of, span,
     task_by_key, task_get, task_list, task_reason,
 };
 pub use rank::{MAX_PRIORITY, STEP_MS, rank};
 pub use schema::MIGRATIONS;
 pub use task::{
-    DEFAULT_BACKOFF_MS, DEFAULT_PRIORITY, DEFAULT_QUEUE, DEFAULT_RETRIES, MAX_BACKOFF_MS,
-    MAX_INTERRUPTIONS, NewTask, Task,
+    CREWS_QUEUE, DEFAULT_BACKOFF_MS, DEFAULT_PRIORITY, DEFAULT_QUEUE, DEFAULT_RETRIES,
+    MAX_BACKOFF_MS, MAX_INTERRUPTIONS, NewTask, Task, is_crews_queue,
 };

@@ -3,7 +3,10 @@
 use crate::deps::task_waits_for;
 use crate::error::SchedulingError;
 use crate::model::State;
-use crate::task::{TASK_COLUMN_COUNT, TASK_COLUMNS, Task, check_line, state_from, task_from};
+use crate::task::{
+    TASK_COLUMN_COUNT, TASK_COLUMNS, Task, check_line, is_crews_queue, state_from, task_columns,
+    task_from,
+};
 use callboard_store::{Conn, Value, params};
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +74,7 @@ pub(crate) fn id_of(c: &mut dyn Conn, seq: i64) -> Result<String, SchedulingErro
 /// [`SchedulingError::NotFound`].
 pub fn task_get(c: &mut dyn Conn, id: &str) -> Result<Task, SchedulingError> {
     c.query_one(
-        &format!("SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?1"),
+        concat!("SELECT ", task_columns!(), " FROM tasks WHERE id = ?1"),
         params![id],
         task_from,
     )?
@@ -84,7 +87,11 @@ pub fn task_get(c: &mut dyn Conn, id: &str) -> Result<Task, SchedulingError> {
 /// Only when the store fails.
 pub fn task_by_key(c: &mut dyn Conn, key: &str) -> Result<Option<Task>, SchedulingError> {
     Ok(c.query_one(
-        &format!("SELECT {TASK_COLUMNS} FROM tasks WHERE dedup_key = ?1"),
+        concat!(
+            "SELECT ",
+            task_columns!(),
+            " FROM tasks WHERE dedup_key = ?1"
+        ),
         params![key],
         task_from,
     )?)
@@ -290,15 +297,23 @@ pub fn queue_has_work(c: &mut dyn Conn, queue: &str) -> Result<bool, SchedulingE
 /// [`SchedulingError::NotFound`].
 pub fn task_reason(c: &mut dyn Conn, now: i64, id: &str) -> Result<String, SchedulingError> {
     let task = task_get(c, id)?;
+    reason_of(c, now, &task)
+}
+
+/// As [`task_reason`], for a task that was read in the same transaction.
+///
+/// # Errors
+/// Only when the store fails.
+pub fn reason_of(c: &mut dyn Conn, now: i64, task: &Task) -> Result<String, SchedulingError> {
     Ok(match task.state {
-        State::Waiting => waiting_reason(c, &task)?,
-        State::Scheduled => scheduled_reason(&task, now),
-        State::Ready => ready_reason(c, &task, now)?,
-        State::Running => running_reason(&task, now),
+        State::Waiting => waiting_reason(c, task)?,
+        State::Scheduled => scheduled_reason(task, now),
+        State::Ready => ready_reason(c, task, now)?,
+        State::Running => running_reason(task, now),
         State::Done => "done".to_owned(),
-        State::Dead => dead_reason(&task),
-        State::Parked => format!("needs a person: {}", said(&task)),
-        State::Cancelled => format!("cancelled: {}", said(&task)),
+        State::Dead => dead_reason(task),
+        State::Parked => format!("needs a person: {}", said(task)),
+        State::Cancelled => format!("cancelled: {}", said(task)),
     })
 }
 
@@ -364,7 +379,12 @@ fn ready_reason(c: &mut dyn Conn, task: &Task, now: i64) -> Result<String, Sched
     };
     Ok(if running == 0 {
         format!(
-            "ready, {ahead} ahead of it, but no worker holds a task of queue {queue:?}: claim it with task_claim, or start workers{back}"
+            "ready, {ahead} ahead of it, but no worker holds a task of queue {queue:?}: {}{back}",
+            if is_crews_queue(queue) {
+                "start the crew with `callboard run` in the project, or with roadmap_start"
+            } else {
+                "claim it with task_claim, or start workers"
+            }
         )
     } else {
         format!("ready: {ahead} ahead of it in queue {queue:?}, {running} running there{back}")

@@ -59,7 +59,7 @@ CREATE TABLE task_deps (
     needs INTEGER NOT NULL REFERENCES tasks(seq),
     PRIMARY KEY (task, needs)
 );
-CREATE INDEX task_deps_needs ON task_deps(needs);
+CREATE INDEX task_deps_needs ON task_deps(needs, task);
 
 CREATE TABLE attempts (
     seq INTEGER PRIMARY KEY,

@@ -10,6 +10,15 @@ use std::collections::BTreeMap;
 
 /// The queue of a task that names none; `task_claim` without a queue reads it.
 pub const DEFAULT_QUEUE: &str = "default";
+/// Begins the name of a queue that holds a roadmap's items, which only the crew claims from.
+pub const CREWS_QUEUE: &str = "roadmap:";
+
+/// Whether only the crew claims from a queue.
+#[must_use]
+pub fn is_crews_queue(queue: &str) -> bool {
+    queue.starts_with(CREWS_QUEUE)
+}
+
 /// The priority of a task that names none.
 pub const DEFAULT_PRIORITY: u8 = 5;
 /// How often a failed task is tried again unless it says otherwise.
@@ -100,7 +109,15 @@ pub struct Task {
     pub archived_at: Option<i64>,
 }
 
-pub(crate) const TASK_COLUMNS: &str = "id, queue, state, priority, title, prompt, kind, project, branch, working_dir, tags, env, metadata, result, reason, progress, waiting_on, fence, attempt, worker, lease_until, attempts, failures, interruptions, max_retries, backoff_ms, timeout_ms, due_at, created_at, updated_at, started_at, finished_at, archived_at";
+/// The columns that [`task_from`] reads, as a literal for constant statements.
+macro_rules! task_columns {
+    () => {
+        "id, queue, state, priority, title, prompt, kind, project, branch, working_dir, tags, env, metadata, result, reason, progress, waiting_on, fence, attempt, worker, lease_until, attempts, failures, interruptions, max_retries, backoff_ms, timeout_ms, due_at, created_at, updated_at, started_at, finished_at, archived_at"
+    };
+}
+pub(crate) use task_columns;
+
+pub(crate) const TASK_COLUMNS: &str = task_columns!();
 /// How many they are: the index of a column that a statement adds behind them.
 pub(crate) const TASK_COLUMN_COUNT: usize = 33;
 

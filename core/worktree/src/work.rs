@@ -116,6 +116,15 @@ impl Worktree {
         message: &Message,
         restore: &[PathBuf],
     ) -> Result<Option<Oid>, GitError> {
+        self.stage_all(restore)?;
+        self.commit_staged(message)
+    }
+
+    /// Puts everything that differs into the index, to be committed by [`Worktree::commit_staged`]: what is made
+    /// after this (by tests, say) is not in the commit.
+    ///
+    /// Paths in `restore` go back to the base first. Refused as by [`Worktree::commit_all`].
+    pub fn stage_all(&self, restore: &[PathBuf]) -> Result<(), GitError> {
         self.check_link()?;
         self.clear_stale_locks();
         self.check_branch()?;
@@ -123,7 +132,14 @@ impl Worktree {
             self.restore(path)?;
         }
         check_changes(&self.status()?)?;
-        self.write(["add", "-A"])?.run()?;
+        self.write(["add", "-A"])?.run().map(drop)
+    }
+
+    /// Commits what is in the index, with the user's hooks and signing; `None` when that is nothing.
+    pub fn commit_staged(&self, message: &Message) -> Result<Option<Oid>, GitError> {
+        self.check_link()?;
+        self.clear_stale_locks();
+        self.check_branch()?;
         if self
             .read(["diff", "--cached", "--quiet"])?
             .accept(&[0, 1])

@@ -59,7 +59,15 @@ fn main() -> ExitCode {
     if let Some(code) = callboard_crew::play_if_asked(&environment) {
         return code;
     }
-    match dispatch(Arguments::parse(), environment) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            // 2 means that items need a person, so a slip of the keyboard must not.
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    match dispatch(arguments, environment) {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "callboard: {}", told(&error));

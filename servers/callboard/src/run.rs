@@ -66,6 +66,17 @@ const INTERRUPTED: u8 = 130;
 /// # Errors
 /// Whatever keeps work from beginning or ends it early.
 pub fn run(args: &RunArgs, environment: Environment) -> anyhow::Result<ExitCode> {
+    let ended = begin(args, environment);
+    if let Err(error) = &ended
+        && args.json
+    {
+        let line = serde_json::json!({"event": "error", "error": format!("{error:#}")});
+        writeln!(std::io::stdout(), "{line}")?;
+    }
+    ended
+}
+
+fn begin(args: &RunArgs, environment: Environment) -> anyhow::Result<ExitCode> {
     let path = environment.cwd().join(&args.path);
     anyhow::ensure!(path.is_dir(), "{} is not a directory", path.display());
     let path = if example::is_example(&path) {

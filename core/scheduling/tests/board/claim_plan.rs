@@ -145,3 +145,21 @@ fn the_reason_of_a_ready_task_counts_along_the_index() {
         assert!(plan.contains("tasks_ready (queue=?"), "{sql}\n{plan}");
     }
 }
+
+#[test]
+fn what_stands_around_a_task_is_read_without_scans_and_sorts() {
+    let board = Board::new();
+    let id = board.titled("task");
+    board.after("next", &[&id]);
+    let plans = plans(&board, move |c| {
+        scheduling::task_links(c, &id)?;
+        scheduling::attempts_of(c, &id)?;
+        scheduling::attempts_open(c).map(drop)
+    });
+    assert_eq!(plans.len(), 4);
+    for (sql, plan) in plans {
+        assert!(!plan.contains("SCAN"), "{sql}\n{plan}");
+        let sorted = plan.contains("TEMP B-TREE");
+        assert_eq!(sorted, sql.contains("ended_at IS NULL"), "{sql}\n{plan}");
+    }
+}

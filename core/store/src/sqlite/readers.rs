@@ -27,6 +27,7 @@ pub(super) struct Readers {
 struct State {
     idle: Vec<Connection>,
     lent: usize,
+    waiting: usize,
 }
 
 impl Readers {
@@ -77,8 +78,10 @@ impl Readers {
             if left.is_zero() {
                 return Err(StoreError::Busy { waited: self.wait });
             }
+            state.waiting += 1;
             let waited = self.freed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.waiting -= 1;
         }
         state.lent += 1;
         Ok(state.idle.pop())
@@ -88,8 +91,12 @@ impl Readers {
         let mut state = self.state();
         state.lent -= 1;
         state.idle.extend(db);
+        let awaited = state.waiting > 0;
         drop(state);
-        self.freed.notify_one();
+        // Even with nobody waiting, a notification is a system call.
+        if awaited {
+            self.freed.notify_one();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -3,7 +3,7 @@
 use super::post::Post;
 use crate::Assigner;
 use callboard_mcp::{CallContext, Effect, Render, Tool, ToolError};
-use callboard_scheduling::{Posted, task_add, task_reason};
+use callboard_scheduling::{Posted, reason_of, task_add};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Tool<Assigner> for TaskAdd {
             .write(move |c, now| {
                 let (task, posted) = task_add(c, now, &id, &new)?;
                 Ok(Added {
-                    reason: task_reason(c, now, &task.id)?,
+                    reason: reason_of(c, now, &task)?,
                     state: task.state.as_str(),
                     id: task.id,
                     created: posted == Posted::Created,

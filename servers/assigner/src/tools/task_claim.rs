@@ -52,6 +52,17 @@ pub(super) fn lease_ms(given: Option<LeaseSeconds>) -> i64 {
     given.map_or(DEFAULT_LEASE_MS, |seconds| i64::from(seconds.get()) * 1000)
 }
 
+/// A roadmap's item is done when it is merged, which only the crew can see to.
+fn refuse_crews_queue(queue: Option<&str>) -> Result<(), ToolError> {
+    if queue.is_some_and(callboard_scheduling::is_crews_queue) {
+        return Err(ToolError::conflict(
+            "this queue holds a roadmap's items, and only the crew works those",
+        )
+        .hint("start it with the tool roadmap_start, or with `callboard run` in the project"));
+    }
+    Ok(())
+}
+
 /// A task and its lease, or the word that there is none.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Claimed {
@@ -113,6 +124,7 @@ impl Tool<Assigner> for TaskClaim {
         params: Params,
         ctx: CallContext,
     ) -> Result<Claimed, ToolError> {
+        refuse_crews_queue(params.queue.as_deref())?;
         let wait_s = params.wait_s.map_or(0, Whole::get);
         let claim = Claim {
             queue: params

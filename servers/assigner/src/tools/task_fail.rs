@@ -3,7 +3,7 @@
 use crate::Assigner;
 use crate::views::Stated;
 use callboard_mcp::{CallContext, Effect, Id, Text, Tool, ToolError};
-use callboard_scheduling::{Failure, Lease, Outcome, task_fail, task_reason};
+use callboard_scheduling::{Failure, Lease, Outcome, reason_of, task_fail};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Tool<Assigner> for TaskFail {
         board
             .write(move |c, now| {
                 let task = task_fail(c, now, &lease, Outcome::Failed, failure, &error)?;
-                Ok(Stated::of(&task, task_reason(c, now, &task.id)?))
+                Ok(Stated::of(&task, reason_of(c, now, &task)?))
             })
             .await
     }

@@ -3,7 +3,7 @@
 use crate::Assigner;
 use crate::views::Stated;
 use callboard_mcp::{CallContext, Effect, Id, Tool, ToolError};
-use callboard_scheduling::{Lease, task_finish, task_reason};
+use callboard_scheduling::{Lease, reason_of, task_finish};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -47,7 +47,7 @@ impl Tool<Assigner> for TaskFinish {
         board
             .write(move |c, now| {
                 let task = task_finish(c, now, &lease, &result)?;
-                Ok(Stated::of(&task, task_reason(c, now, &task.id)?))
+                Ok(Stated::of(&task, reason_of(c, now, &task)?))
             })
             .await
     }

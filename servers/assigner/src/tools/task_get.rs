@@ -166,7 +166,7 @@ impl Seen {
         let task = scheduling::task_get(c, id)?;
         let (needs, needed_by) = scheduling::task_links(c, id)?;
         Ok(Seen {
-            reason: scheduling::task_reason(c, now, id)?,
+            reason: scheduling::reason_of(c, now, &task)?,
             attempts: scheduling::attempts_of(c, id)?,
             task,
             needs,

@@ -3,7 +3,7 @@
 use crate::Assigner;
 use crate::views::Stated;
 use callboard_mcp::{CallContext, Effect, Id, Text, Tool, ToolError};
-use callboard_scheduling::{Lease, Outcome, task_reason, task_release};
+use callboard_scheduling::{Lease, Outcome, reason_of, task_release};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Tool<Assigner> for TaskRelease {
         board
             .write(move |c, now| {
                 let task = task_release(c, now, &lease, Outcome::Released, &why)?;
-                Ok(Stated::of(&task, task_reason(c, now, &task.id)?))
+                Ok(Stated::of(&task, reason_of(c, now, &task)?))
             })
             .await
     }
