@@ -1,7 +1,8 @@
 //! A server on standard input and output starts at once and answers as a bare one does.
 //!
 //! The client is as thin as it can be: it writes a line, reads a line and looks for the id. Servers take
-//! turns in rounds.
+//! turns in rounds. The bound is against an echo as rmcp's documentation writes one; beside it stands the
+//! fastest echo that rmcp allows, on the transport that our servers use too.
 
 use crate::echo;
 use crate::report::{Bound, Report};
