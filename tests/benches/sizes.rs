@@ -50,12 +50,12 @@ impl Sizes {
     pub fn quick() -> Self {
         Self {
             ready: [1_000, 5_000, 20_000],
-            claim_rounds: 6,
-            burst: 25,
+            claim_rounds: 30,
+            burst: 50,
             singles: 2,
             clients: 64,
-            cycle_rounds: 2,
-            cycles: 800,
+            cycle_rounds: 4,
+            cycles: 2_000,
             lone_cycles: 20,
             processes: Duration::from_secs(1),
             starts: 5,

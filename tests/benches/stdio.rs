@@ -10,6 +10,7 @@ use crate::sample::{Sample, ratio, said};
 use crate::scratch;
 use crate::sizes::Sizes;
 use callboard_tests::Home;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -116,6 +117,28 @@ fn first_answer(request: &str, start: impl FnOnce() -> Wire) -> Duration {
     began.elapsed()
 }
 
+/// While it lives, this thread and the processes that it starts stay on one core. Where client and server
+/// are on two, a call takes twice as long, and the kernel's choice would decide the ratio.
+struct OneCore {
+    before: CpuSet,
+}
+
+impl OneCore {
+    fn keep() -> Self {
+        let before = sched_getaffinity(None).unwrap();
+        let mut one = CpuSet::new();
+        one.set(sched_getcpu());
+        sched_setaffinity(None, &one).unwrap();
+        OneCore { before }
+    }
+}
+
+impl Drop for OneCore {
+    fn drop(&mut self) {
+        sched_setaffinity(None, &self.before).unwrap();
+    }
+}
+
 /// A server, what is called on it, and how long that took.
 struct Callee {
     wire: Wire,
@@ -144,6 +167,7 @@ impl Callee {
 }
 
 fn calls(product: &Product, task: &str, sizes: &Sizes, report: &mut Report) {
+    let one_core = OneCore::keep();
     let mut ours = Callee::new(product.assigner(), "task_get", "id", task);
     let mut bare = echo::FLAVOURS.map(|flavour| Callee::new(echo(flavour), "echo", "text", task));
     for round in 0..=sizes.call_rounds {
@@ -155,6 +179,7 @@ fn calls(product: &Product, task: &str, sizes: &Sizes, report: &mut Report) {
             bare.iter_mut().for_each(|one| one.took = Sample::default());
         }
     }
+    drop(one_core);
     let [one, many, fastest] = bare.map(|one| one.took.p50());
     let get = &ours.took;
     report.bounded(
