@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// What each crate may import of ours. A server uses the core and never another server.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("callboard-store", &[]),
     ("callboard-config", &[]),
     ("callboard-console", &[]),
     ("callboard-worktree", &[]),
     ("callboard-roadmap", &[]),
+    ("callboard-scenario", &[]),
     ("callboard-telemetry", &["callboard-store"]),
-    ("callboard-scheduling", &["callboard-store"]),
+    (
+        "callboard-scheduling",
+        &["callboard-store", "callboard-telemetry"],
+    ),
     ("callboard-mcp", &["callboard-store", "callboard-telemetry"]),
     (
         "callboard-crew",

@@ -18,20 +18,23 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::{ANSWER_CHARS, CallContext, ErrorKind, ToolError};
+use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Role, ToolError};
 
 /// Nothing may block past 45 s; this ends what does in spite of it.
 const TIME_LIMIT: Duration = Duration::from_secs(55);
 /// What a call that was given up has to end by itself: short writes finish, waits notice.
 const GRACE: Duration = Duration::from_millis(300);
 
-pub(crate) type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
+/// A future on the heap, as handlers behind pointers return it.
+pub type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
 
 /// What every call of one server shares.
 pub(crate) struct Wrapper {
     pub(crate) server: &'static str,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) call_log: CallLog,
+    /// Who calls where the transport does not say: the user whose client started this process.
+    pub(crate) caller: Arc<Caller>,
     /// Cancelled when the connection ends.
     pub(crate) closing: CancellationToken,
 }
@@ -40,6 +43,8 @@ pub(crate) struct Wrapper {
 pub(crate) struct Labels {
     pub(crate) name: Cow<'static, str>,
     pub(crate) request_bytes: usize,
+    /// What the caller must be.
+    pub(crate) role: Role,
 }
 
 enum Ending<T> {
@@ -64,12 +69,17 @@ impl Wrapper {
         let at_ms = self.clock.now_ms();
         let began = Instant::now();
         let given_up = self.closing.child_token();
-        let context = CallContext::new(request, given_up.clone());
+        let context = CallContext::new(request, given_up.clone(), &self.caller);
+        let caller = Arc::clone(context.caller());
         let trace = context.trace().map(str::to_owned);
-        let span = tracing::info_span!("call", name = %labels.name, request = %request.id, trace);
-        let ending = supervise(work(context), &given_up, &request.ct)
-            .instrument(span.clone())
-            .await;
+        let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, trace);
+        let ending = if caller.role < labels.role {
+            Ending::Returned(Err(forbidden(&labels, &caller)))
+        } else {
+            supervise(work(context), &given_up, &request.ct)
+                .instrument(span.clone())
+                .await
+        };
         let (outcome, answer) = conclude(ending, &labels.name);
         let row = CallRow {
             at_ms,
@@ -154,6 +164,15 @@ fn conclude<T>(ending: Ending<T>, name: &str) -> (Outcome, Result<T, ToolError>)
         Ending::GivenUp => (Outcome::Cancelled, Err(ToolError::cancelled())),
         Ending::TimedOut => (Outcome::Cancelled, Err(too_slow(name))),
     }
+}
+
+fn forbidden(labels: &Labels, caller: &Caller) -> ToolError {
+    let (name, needed, has) = (&labels.name, labels.role, caller.role);
+    ToolError::new(
+        ErrorKind::Forbidden,
+        format!("{name} needs the role {needed}; `{}` is {has}", caller.name),
+    )
+    .hint("ask the owner of this Callboard for a token with that role")
 }
 
 fn bug(name: &str) -> ToolError {

@@ -1,7 +1,7 @@
 //! What a handler knows of the call it serves.
 //!
-//! For: noticing that the call was given up, telling the client how far it is, and naming the call in
-//! logs. Not for: the client's identity or rights.
+//! For: noticing that the call was given up, telling the client how far it is, who calls, and naming the
+//! call in logs. Not for: deciding what the caller may do (the wrapper has, before the handler runs).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +12,8 @@ use rmcp::{Peer, RoleServer};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::Caller;
+
 /// At most five reports a second.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(200);
 
@@ -20,14 +22,20 @@ const BETWEEN_REPORTS: Duration = Duration::from_millis(200);
 pub struct CallContext {
     id: RequestId,
     trace: Option<Arc<str>>,
+    caller: Arc<Caller>,
     cancelled: CancellationToken,
     progress: Option<Arc<Progress>>,
 }
 
 impl CallContext {
-    pub(crate) fn new(request: &RequestContext<RoleServer>, cancelled: CancellationToken) -> Self {
+    pub(crate) fn new(
+        request: &RequestContext<RoleServer>,
+        cancelled: CancellationToken,
+        local: &Arc<Caller>,
+    ) -> Self {
         CallContext {
             id: request.id.clone(),
+            caller: over_network(request).unwrap_or_else(|| Arc::clone(local)),
             trace: request
                 .meta
                 .get_traceparent()
@@ -49,6 +57,11 @@ impl CallContext {
     /// The caller's trace id (32 hexadecimal digits), where it sent one.
     pub fn trace(&self) -> Option<&str> {
         self.trace.as_deref()
+    }
+
+    /// Who calls.
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
     }
 
     /// Completes when the client gave the call up or the connection ended. A handler that waits should wait
@@ -77,6 +90,12 @@ impl CallContext {
             progress.report(done, total, message).await;
         }
     }
+}
+
+/// Whom the gate let in: HTTP transports leave it with the request's head.
+fn over_network(request: &RequestContext<RoleServer>) -> Option<Arc<Caller>> {
+    let head = request.extensions.get::<http::request::Parts>()?;
+    head.extensions.get::<Arc<Caller>>().cloned()
 }
 
 struct Progress {

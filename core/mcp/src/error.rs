@@ -21,6 +21,8 @@ pub enum ErrorKind {
     StaleLease,
     /// Too large, too many or too long.
     Limit,
+    /// The caller's role does not allow it.
+    Forbidden,
     /// Only a person can go on from here.
     NeedsPerson,
     /// It may work later: a file, a program or a peer is not there now.
@@ -40,6 +42,7 @@ impl ErrorKind {
             ErrorKind::Conflict => "conflict",
             ErrorKind::StaleLease => "stale_lease",
             ErrorKind::Limit => "limit",
+            ErrorKind::Forbidden => "forbidden",
             ErrorKind::NeedsPerson => "needs_person",
             ErrorKind::Unavailable => "unavailable",
             ErrorKind::Internal => "internal",

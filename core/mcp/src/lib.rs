@@ -5,9 +5,11 @@
 //! transport. Not for: what the tools do, where the board is, or who may do what on it.
 
 mod call;
+mod caller;
 mod context;
 mod decode;
 mod error;
+mod gate;
 mod lines;
 mod param;
 mod prompt;
@@ -19,8 +21,11 @@ mod stdio;
 mod tool;
 mod view;
 
+pub use call::BoxFuture;
+pub use caller::{Caller, Role, Via};
 pub use context::CallContext;
 pub use error::{ErrorKind, ToolError};
+pub use gate::{Arrival, Gate, Refusal};
 pub use param::{Id, Limit, Line, NoParams, Text, Whole};
 pub use prompt::{Message, Prompt, PromptArgument, PromptArguments};
 pub use resource::{Resource, ResourcePage, ResourceRequest};

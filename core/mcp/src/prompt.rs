@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::decode::{check_size, object_bytes};
 use crate::param::is_unfit;
-use crate::{CallContext, ToolError};
+use crate::{CallContext, Role, ToolError};
 
 /// One prompt of a server whose state is `S`.
 pub trait Prompt<S: Send + Sync + 'static>: Send + Sync + 'static {
@@ -22,6 +22,8 @@ pub trait Prompt<S: Send + Sync + 'static>: Send + Sync + 'static {
     const DESCRIPTION: &'static str;
     /// What a person may fill in. Clients pass them by position, so order matters.
     const ARGUMENTS: &'static [PromptArgument];
+    /// What the caller must be.
+    const ROLE: Role = Role::Viewer;
 
     /// Writes the messages.
     ///

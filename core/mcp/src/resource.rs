@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{CallContext, ToolError};
+use crate::{CallContext, Role, ToolError};
 
 /// One page of a text that is longer than this ends here and names the next.
 const PAGE_BYTES: usize = 64 * 1024;
@@ -25,6 +25,8 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync + 'static {
     const DESCRIPTION: &'static str;
     /// `text/markdown`, `text/plain` or `application/json`.
     const MIME: &'static str;
+    /// What the caller must be.
+    const ROLE: Role = Role::Viewer;
 
     /// Reads it.
     ///

@@ -13,7 +13,7 @@ use rmcp::model::{
     Implementation, JsonObject, ListPromptsResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, PromptMessage,
     ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
-    ResourceContents, ResourceTemplate, Role, ServerCapabilities, ServerConfig,
+    ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
@@ -25,8 +25,8 @@ use crate::decode::{self, Shape, json_bytes, object_bytes};
 use crate::prompt::PromptArguments;
 use crate::resource::Template;
 use crate::{
-    CallContext, Effect, Link, Message, Prompt, Render, Resource, ResourcePage, ResourceRequest,
-    Tool, ToolError, clip, schema,
+    CallContext, Caller, Effect, Link, Message, Prompt, Render, Resource, ResourcePage,
+    ResourceRequest, Role, Tool, ToolError, clip, schema,
 };
 
 /// How long a client may keep a list: what a server offers does not change while it runs.
@@ -86,6 +86,8 @@ pub struct ToolFacts {
     pub name: &'static str,
     /// What it may change.
     pub effect: Effect,
+    /// What the caller must be.
+    pub role: Role,
     /// Whether it may reach beyond this machine.
     pub open_world: bool,
     /// The JSON schema of its arguments.
@@ -100,6 +102,7 @@ struct ResourceEntry<S> {
     title: &'static str,
     description: &'static str,
     mime: &'static str,
+    role: Role,
     template: Template,
     handler: ResourceHandler<S>,
 }
@@ -109,6 +112,7 @@ struct PromptEntry<S> {
     name: &'static str,
     description: &'static str,
     arguments: &'static [crate::PromptArgument],
+    role: Role,
     handler: PromptHandler<S>,
 }
 
@@ -152,6 +156,7 @@ impl<S: Send + Sync + 'static> Server<S> {
                 server: spec.name,
                 clock: Arc::new(SystemClock),
                 call_log,
+                caller: Arc::new(Caller::local("local", Role::Admin)),
                 closing: CancellationToken::new(),
             },
             shutdown: None,
@@ -165,12 +170,21 @@ impl<S: Send + Sync + 'static> Server<S> {
         self
     }
 
+    /// Who calls where the transport does not say: over standard input and output, the user whose client
+    /// started this process. Unless this is said, that is `local`, an admin.
+    #[must_use]
+    pub fn caller(mut self, caller: Caller) -> Self {
+        self.wrapper.caller = Arc::new(caller);
+        self
+    }
+
     /// Offers a tool. The order of these calls is the order of the list.
     #[must_use]
     pub fn tool<T: Tool<S>>(mut self) -> Self {
         let facts = ToolFacts {
             name: T::NAME,
             effect: T::EFFECT,
+            role: T::ROLE,
             open_world: T::OPEN_WORLD,
             input_schema: Arc::new(schema::of_params::<T::Params>()),
             output_schema: Arc::new(schema::of_output::<T::Output>()),
@@ -197,6 +211,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             title: R::TITLE,
             description: R::DESCRIPTION,
             mime: R::MIME,
+            role: R::ROLE,
             template: Template::parse(R::URI),
             handler: |state, request, ctx| Box::pin(R::read(state, request, ctx)),
         });
@@ -219,6 +234,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             name: P::NAME,
             description: P::DESCRIPTION,
             arguments: P::ARGUMENTS,
+            role: P::ROLE,
             handler: |state, arguments, ctx| Box::pin(P::messages(state, arguments, ctx)),
         });
         self
@@ -342,6 +358,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let labels = Labels {
             name: entry.facts.name.into(),
             request_bytes: bytes,
+            role: entry.facts.role,
         };
         let schema = Arc::clone(&entry.facts.input_schema);
         let work = |ctx| {
@@ -393,6 +410,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let labels = Labels {
             name: entry.facts.name.into(),
             request_bytes: json_bytes(&arguments),
+            role: entry.facts.role,
         };
         let shape = Shape {
             tool: entry.facts.name,
@@ -435,6 +453,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let labels = Labels {
             name: format!("resource:{}", entry.name).into(),
             request_bytes: uri.len(),
+            role: entry.role,
         };
         let base = wanted.uri().to_owned();
         let work = |ctx| (entry.handler)(Arc::clone(&self.state), wanted, ctx);
@@ -466,6 +485,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let labels = Labels {
             name: format!("prompt:{}", entry.name).into(),
             request_bytes: bytes,
+            role: entry.role,
         };
         let work = |ctx| -> BoxFuture<'static, Result<Vec<Message>, ToolError>> {
             let (state, handler, known) = (Arc::clone(&self.state), entry.handler, entry.arguments);
@@ -480,9 +500,9 @@ impl<S: Send + Sync + 'static> Server<S> {
         let messages = messages.map_err(ToolError::into_protocol)?;
         let messages = messages.into_iter().map(|message| {
             let role = if message.from_user {
-                Role::User
+                rmcp::model::Role::User
             } else {
-                Role::Assistant
+                rmcp::model::Role::Assistant
             };
             PromptMessage::new_text(role, message.text)
         });

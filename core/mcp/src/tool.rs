@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{CallContext, ToolError};
+use crate::{CallContext, Role, ToolError};
 
 /// One verb of a server whose state is `S`.
 ///
@@ -24,6 +24,8 @@ pub trait Tool<S: Send + Sync + 'static>: Send + Sync + 'static {
     const DESCRIPTION: &'static str;
     /// What a call may change.
     const EFFECT: Effect;
+    /// What the caller must be.
+    const ROLE: Role;
     /// Whether a call may reach beyond this machine and its repositories.
     const OPEN_WORLD: bool = false;
 

@@ -2,7 +2,7 @@
 
 use super::post::Post;
 use crate::Assigner;
-use callboard_mcp::{CallContext, Effect, Render, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Render, Role, Tool, ToolError};
 use callboard_scheduling::{Posted, reason_of, task_add};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -41,6 +41,7 @@ impl Tool<Assigner> for TaskAdd {
         destructive: false,
         idempotent: false,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Post;
     type Output = Added;
 

@@ -3,7 +3,7 @@
 use super::post::Post;
 use crate::Assigner;
 use crate::views::Open;
-use callboard_mcp::{CallContext, Effect, Id, Render, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Id, Render, Role, Tool, ToolError};
 use callboard_scheduling::{BulkTask, MAX_BULK, Posted, task_add_many};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
@@ -119,6 +119,7 @@ impl Tool<Assigner> for TaskAddMany {
         destructive: false,
         idempotent: false,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Params;
     type Output = AddedMany;
 

@@ -3,7 +3,7 @@
 use super::task_wait::MAX_S;
 use crate::Assigner;
 use crate::views::{Facts, lines, page, time};
-use callboard_mcp::{CallContext, Effect, Line, Link, Render, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Line, Link, Render, Role, Tool, ToolError, Whole};
 use callboard_scheduling::{
     Claim, DEFAULT_LEASE_MS, DEFAULT_QUEUE, Lease, Outcome, Task, queue_ready, span, task_claim,
     task_release,
@@ -116,6 +116,7 @@ impl Tool<Assigner> for TaskClaim {
         destructive: false,
         idempotent: false,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Params;
     type Output = Claimed;
 

@@ -3,7 +3,7 @@
 use crate::Assigner;
 use crate::errors::refused;
 use crate::views::Open;
-use callboard_mcp::{CallContext, Effect, Id, Line, Render, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Id, Line, Render, Role, Tool, ToolError};
 use callboard_scheduling::{
     SchedulingError, Shelf, Task, task_cancel, task_rerun, task_resolve, task_shelve,
 };
@@ -79,6 +79,7 @@ impl Tool<Assigner> for TaskControl {
         destructive: true,
         idempotent: false,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Params;
     type Output = Controlled;
 

@@ -2,7 +2,7 @@
 
 use crate::Assigner;
 use crate::views::Stated;
-use callboard_mcp::{CallContext, Effect, Id, Text, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Id, Role, Text, Tool, ToolError};
 use callboard_scheduling::{Failure, Lease, Outcome, reason_of, task_fail};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,6 +33,7 @@ impl Tool<Assigner> for TaskFail {
         destructive: false,
         idempotent: false,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Params;
     type Output = Stated;
 

@@ -2,7 +2,7 @@
 
 use crate::Assigner;
 use crate::views::Stated;
-use callboard_mcp::{CallContext, Effect, Id, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Id, Role, Tool, ToolError};
 use callboard_scheduling::{Lease, reason_of, task_finish};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,6 +31,7 @@ impl Tool<Assigner> for TaskFinish {
         destructive: false,
         idempotent: false,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Params;
     type Output = Stated;
 

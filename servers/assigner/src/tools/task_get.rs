@@ -4,7 +4,7 @@ use crate::Assigner;
 use crate::logs::{self, From};
 use crate::views::{Facts, lines, page, time};
 use callboard_console::LogChunk;
-use callboard_mcp::{CallContext, Effect, Id, Link, Render, Tool, ToolError, clip};
+use callboard_mcp::{CallContext, Effect, Id, Link, Render, Role, Tool, ToolError, clip};
 use callboard_scheduling::{self as scheduling, Attempt, State, Task, span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,7 @@ impl Tool<Assigner> for TaskGet {
     const DESCRIPTION: &'static str =
         "Tells everything about one task: why it waits, dependencies, attempts, result, log.";
     const EFFECT: Effect = Effect::ReadOnly;
+    const ROLE: Role = Role::Viewer;
     type Params = Params;
     type Output = Told;
 

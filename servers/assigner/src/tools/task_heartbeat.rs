@@ -3,7 +3,7 @@
 use super::task_claim::{LeaseSeconds, lease_ms};
 use crate::Assigner;
 use crate::views::time;
-use callboard_mcp::{CallContext, Effect, Id, Render, Text, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Id, Render, Role, Text, Tool, ToolError};
 use callboard_scheduling::{Lease, lease_extend, span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,7 @@ impl Tool<Assigner> for TaskHeartbeat {
         destructive: false,
         idempotent: true,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Params;
     type Output = Kept;
 

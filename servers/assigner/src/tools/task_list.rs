@@ -2,7 +2,7 @@
 
 use crate::Assigner;
 use crate::views::{Open, Row, StateWord};
-use callboard_mcp::{CallContext, Effect, Limit, Line, Render, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Limit, Line, Render, Role, Tool, ToolError, Whole};
 use callboard_scheduling::{Filter, State, board_counts, task_list};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,6 +88,7 @@ impl Tool<Assigner> for TaskList {
     const DESCRIPTION: &'static str =
         "Finds tasks, newest first, and counts the live ones by state.";
     const EFFECT: Effect = Effect::ReadOnly;
+    const ROLE: Role = Role::Viewer;
     type Params = Params;
     type Output = Listed;
 

@@ -2,7 +2,7 @@
 
 use crate::Assigner;
 use crate::views::Stated;
-use callboard_mcp::{CallContext, Effect, Id, Text, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Id, Role, Text, Tool, ToolError};
 use callboard_scheduling::{Lease, Outcome, reason_of, task_release};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,6 +30,7 @@ impl Tool<Assigner> for TaskRelease {
         destructive: false,
         idempotent: false,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Params;
     type Output = Stated;
 

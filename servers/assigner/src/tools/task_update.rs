@@ -2,7 +2,7 @@
 
 use crate::Assigner;
 use crate::views::{Open, Stated};
-use callboard_mcp::{CallContext, Effect, Id, Line, Text, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Id, Line, Role, Text, Tool, ToolError, Whole};
 use callboard_scheduling::{Change, task_delay, task_get, task_reason, task_update};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,6 +47,7 @@ impl Tool<Assigner> for TaskUpdate {
         destructive: true,
         idempotent: true,
     };
+    const ROLE: Role = Role::Developer;
     type Params = Params;
     type Output = Stated;
 

@@ -2,7 +2,7 @@
 
 use crate::Assigner;
 use crate::views::{Open, Row};
-use callboard_mcp::{CallContext, Effect, Id, Line, Render, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Id, Line, Render, Role, Tool, ToolError, Whole};
 use callboard_scheduling::{
     Filter, SchedulingError, State, Task, board_counts, task_get, task_list,
 };
@@ -91,6 +91,7 @@ impl Tool<Assigner> for TaskWait {
     const TITLE: &'static str = "Wait for tasks";
     const DESCRIPTION: &'static str = "Waits until tasks settle (done, dead, parked or cancelled), at most 45 s; call it again for longer.";
     const EFFECT: Effect = Effect::ReadOnly;
+    const ROLE: Role = Role::Viewer;
     type Params = Params;
     type Output = Waited;
 

@@ -3,7 +3,7 @@
 use super::edit::{EditOutput, edit};
 use crate::place::PathText;
 use crate::state::Roadmaps;
-use callboard_mcp::{CallContext, Effect, Line, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Line, Role, Tool, ToolError};
 use callboard_roadmap::{ItemKey, set_deliverable};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -41,6 +41,7 @@ mark changes. Not committed.";
         destructive: true,
         idempotent: true,
     };
+    const ROLE: Role = Role::Developer;
     type Params = ItemCheckParams;
     type Output = EditOutput;
 

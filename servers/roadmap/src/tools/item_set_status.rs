@@ -3,7 +3,7 @@
 use super::edit::{EditOutput, edit};
 use crate::place::PathText;
 use crate::state::Roadmaps;
-use callboard_mcp::{CallContext, Effect, Line, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Line, Role, Tool, ToolError};
 use callboard_roadmap::{ItemKey, Status, set_status};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -62,6 +62,7 @@ change; answers what stood there before and after. Not committed: agents see it 
         destructive: true,
         idempotent: true,
     };
+    const ROLE: Role = Role::Developer;
     type Params = ItemSetStatusParams;
     type Output = EditOutput;
 

@@ -5,7 +5,7 @@ use crate::place::PathText;
 use crate::state::{Roadmaps, busy_elsewhere};
 use crate::view::{LIST_CHARS, page};
 use callboard_crew::{Crew, Loaded, PostedItem};
-use callboard_mcp::{CallContext, Effect, Render, Tool, ToolError, clip};
+use callboard_mcp::{CallContext, Effect, Render, Role, Tool, ToolError, clip};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -85,6 +85,7 @@ only what is new. Brings the integration branch up to date and pushes it.";
         destructive: false,
         idempotent: true,
     };
+    const ROLE: Role = Role::Developer;
     const OPEN_WORLD: bool = true;
     type Params = RoadmapLoadParams;
     type Output = RoadmapLoadOutput;

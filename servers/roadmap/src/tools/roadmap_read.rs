@@ -5,7 +5,7 @@ use crate::errors;
 use crate::place::PathText;
 use crate::state::Roadmaps;
 use crate::view::{LIST_CHARS, page};
-use callboard_mcp::{CallContext, Effect, Line, Render, Tool, ToolError, Whole, clip};
+use callboard_mcp::{CallContext, Effect, Line, Render, Role, Tool, ToolError, Whole, clip};
 use callboard_roadmap::{Deliverable, EditError, Item, ItemKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,7 @@ impl Tool<Roadmaps> for RoadmapRead {
 done/all) and lines that were not understood; or one item in full. Reads the user's file; what agents finished is \
 marked on the integration branch (revision callboard/integration).";
     const EFFECT: Effect = Effect::ReadOnly;
+    const ROLE: Role = Role::Viewer;
     type Params = RoadmapReadParams;
     type Output = RoadmapReadOutput;
 

@@ -6,7 +6,7 @@ use crate::place::{PathText, Place, blocking};
 use crate::state::{Roadmaps, busy_elsewhere};
 use callboard_config::Overrides;
 use callboard_crew::{Again, Agent, CrewError};
-use callboard_mcp::{CallContext, Effect, ErrorKind, Id, Render, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, ErrorKind, Id, Render, Role, Tool, ToolError, Whole};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -76,6 +76,7 @@ interrupted but with nothing lost, when the client closes it; `callboard run` is
         destructive: false,
         idempotent: false,
     };
+    const ROLE: Role = Role::Developer;
     const OPEN_WORLD: bool = true;
     type Params = RoadmapStartParams;
     type Output = RoadmapStartOutput;

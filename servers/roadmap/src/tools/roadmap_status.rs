@@ -4,7 +4,7 @@ use crate::place::PathText;
 use crate::state::Roadmaps;
 use crate::table::Table;
 use crate::view::{ItemView, LIST_CHARS, page};
-use callboard_mcp::{CallContext, Effect, Line, Render, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Line, Render, Role, Tool, ToolError, Whole};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -75,6 +75,7 @@ impl Tool<Roadmaps> for RoadmapStatus {
     const DESCRIPTION: &'static str = "Shows what became of each item so far, with or without a run: outcome, attempts \
 with how each ended and why, time, commits, diff, tests, branch, merge.";
     const EFFECT: Effect = Effect::ReadOnly;
+    const ROLE: Role = Role::Viewer;
     type Params = RoadmapStatusParams;
     type Output = RoadmapStatusOutput;
 

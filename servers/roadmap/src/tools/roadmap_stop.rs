@@ -3,7 +3,7 @@
 use crate::place::PathText;
 use crate::progress::Ended;
 use crate::state::{Roadmaps, busy_elsewhere};
-use callboard_mcp::{CallContext, Effect, Render, Tool, ToolError};
+use callboard_mcp::{CallContext, Effect, Render, Role, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -46,6 +46,7 @@ back to the queue and cost no retry; nothing committed is lost. roadmap_start go
         destructive: true,
         idempotent: true,
     };
+    const ROLE: Role = Role::Developer;
     type Params = RoadmapStopParams;
     type Output = RoadmapStopOutput;
 

@@ -4,7 +4,7 @@ use crate::desk::Run;
 use crate::place::{PathText, Place};
 use crate::progress::{Ended, Progress};
 use crate::state::Roadmaps;
-use callboard_mcp::{CallContext, Effect, Id, Render, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Id, Render, Role, Tool, ToolError, Whole};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -65,6 +65,7 @@ impl Tool<Roadmaps> for RoadmapWait {
 happened meanwhile. Reports progress. Call it again while state is starting, running, stopping or elsewhere (another \
 process). Giving it up does not stop the run.";
     const EFFECT: Effect = Effect::ReadOnly;
+    const ROLE: Role = Role::Viewer;
     type Params = RoadmapWaitParams;
     type Output = RoadmapWaitOutput;
 
