@@ -1,0 +1,188 @@
+//! From a request that names something to the handler that has it.
+//!
+//! For: finding it, labelling the call, running it in the wrapper. Not for: the wrapper itself (`call`).
+
+use std::sync::Arc;
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolResult, ErrorData, GetPromptRequestParams, GetPromptResult, JsonObject, PromptMessage,
+    ReadResourceResult,
+};
+use rmcp::service::RequestContext;
+use serde_json::{Value, json};
+
+use super::Server;
+use super::answer::{Answer, contents};
+use super::registry::ToolEntry;
+use crate::call::{BoxFuture, Labels};
+use crate::decode::{self, Shape, json_bytes, object_bytes};
+use crate::prompt::PromptArguments;
+use crate::{Message, ResourcePage, ToolError, clip};
+
+impl<S: Send + Sync + 'static> Server<S> {
+    pub(super) async fn run_tool(
+        &self,
+        entry: &ToolEntry<S>,
+        arguments: Option<JsonObject>,
+        request: &RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let bytes = arguments.as_ref().map_or(0, object_bytes);
+        let labels = Labels {
+            name: entry.facts.name.into(),
+            request_bytes: bytes,
+            role: entry.facts.role,
+        };
+        let schema = Arc::clone(&entry.facts.input_schema);
+        let work = |ctx| {
+            (entry.handler)(
+                Arc::clone(&self.state),
+                arguments,
+                bytes,
+                entry.facts.name,
+                schema,
+                ctx,
+            )
+        };
+        match self
+            .wrapper
+            .call(labels, request, Answer::bytes, work)
+            .await
+        {
+            Ok(answer) => answer.into_result(),
+            Err(error) => error.into_result(),
+        }
+    }
+
+    pub(super) fn tool_entry(&self, name: &str) -> Result<&ToolEntry<S>, ErrorData> {
+        self.tools
+            .iter()
+            .find(|entry| entry.facts.name == name)
+            .ok_or_else(|| {
+                self.wrapper.unknown("unknown");
+                let known = self.tool_names().join(", ");
+                ErrorData::invalid_params(
+                    format!("unknown tool `{}`; the tools are: {known}", shown(name)),
+                    None,
+                )
+            })
+    }
+
+    /// A `tools/call` whose parameters have the wrong shape, as far as the protocol library could tell.
+    pub(super) async fn misshapen_call(
+        &self,
+        params: Option<Value>,
+        request: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResult, ErrorData> {
+        let params = params.unwrap_or_default();
+        let name = params.get("name").and_then(Value::as_str).ok_or_else(|| {
+            ErrorData::invalid_params("tools/call: `name` must be the name of a tool", None)
+        })?;
+        let entry = self.tool_entry(name)?;
+        let arguments = params.get("arguments").cloned().unwrap_or_default();
+        let labels = Labels {
+            name: entry.facts.name.into(),
+            request_bytes: json_bytes(&arguments),
+            role: entry.facts.role,
+        };
+        let shape = Shape {
+            tool: entry.facts.name,
+            schema: &entry.facts.input_schema,
+        };
+        let error = decode::not_an_object(&arguments, &shape);
+        let refused: Result<Answer, ToolError> = self
+            .wrapper
+            .call(labels, request, Answer::bytes, |_| {
+                Box::pin(async { Err(error) })
+            })
+            .await;
+        match refused {
+            Ok(answer) => Ok(answer.into_result()),
+            Err(error) => Ok(error.into_result()),
+        }
+    }
+
+    pub(super) async fn read(
+        &self,
+        uri: String,
+        request: &RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResult, ErrorData> {
+        let found = self
+            .resources
+            .iter()
+            .find_map(|entry| Some((entry, entry.template.request(&uri)?)));
+        let Some((entry, wanted)) = found else {
+            self.wrapper.unknown("resource:unknown");
+            let known: Vec<_> = self.resources.iter().map(|entry| entry.uri).collect();
+            return Err(ErrorData::resource_not_found(
+                format!(
+                    "there is no resource `{}`; the resources are: {}",
+                    shown(&uri),
+                    known.join(", ")
+                ),
+                Some(json!({ "uri": clip(&uri, 200) })),
+            ));
+        };
+        let labels = Labels {
+            name: format!("resource:{}", entry.name).into(),
+            request_bytes: uri.len(),
+            role: entry.role,
+        };
+        let base = wanted.uri().to_owned();
+        let work = |ctx| (entry.handler)(Arc::clone(&self.state), wanted, ctx);
+        let page = self
+            .wrapper
+            .call(labels, request, |page: &ResourcePage| page.text.len(), work)
+            .await
+            .map_err(ToolError::into_protocol)?;
+        Ok(ReadResourceResult::new(vec![contents(
+            page, uri, &base, entry.mime,
+        )]))
+    }
+
+    pub(super) async fn write_prompt(
+        &self,
+        params: GetPromptRequestParams,
+        request: &RequestContext<RoleServer>,
+    ) -> Result<GetPromptResult, ErrorData> {
+        let Some(entry) = self.prompts.iter().find(|entry| entry.name == params.name) else {
+            self.wrapper.unknown("prompt:unknown");
+            let known = self.prompt_names().join(", ");
+            let message = format!(
+                "unknown prompt `{}`; the prompts are: {known}",
+                shown(&params.name)
+            );
+            return Err(ErrorData::invalid_params(message, None));
+        };
+        let bytes = params.arguments.as_ref().map_or(0, object_bytes);
+        let labels = Labels {
+            name: format!("prompt:{}", entry.name).into(),
+            request_bytes: bytes,
+            role: entry.role,
+        };
+        let work = |ctx| -> BoxFuture<'static, Result<Vec<Message>, ToolError>> {
+            let (state, handler, known) = (Arc::clone(&self.state), entry.handler, entry.arguments);
+            Box::pin(async move {
+                let arguments = PromptArguments::check(params.arguments, known)?;
+                handler(state, arguments, ctx).await
+            })
+        };
+        let size =
+            |messages: &Vec<Message>| messages.iter().map(|message| message.text.len()).sum();
+        let messages = self.wrapper.call(labels, request, size, work).await;
+        let messages = messages.map_err(ToolError::into_protocol)?;
+        let messages = messages.into_iter().map(|message| {
+            let role = if message.from_user {
+                rmcp::model::Role::User
+            } else {
+                rmcp::model::Role::Assistant
+            };
+            PromptMessage::new_text(role, message.text)
+        });
+        Ok(GetPromptResult::new(messages.collect()).with_description(entry.description))
+    }
+}
+
+pub(super) fn shown(name: &str) -> String {
+    clip(name, 80).escape_debug().to_string()
+}

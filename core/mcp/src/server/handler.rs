@@ -1,0 +1,188 @@
+//! How the protocol library reaches a server.
+//!
+//! For: the lists, the capabilities, and requests that the library could not read. Not for: calls, reads and
+//! prompts themselves (`dispatch`).
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, ErrorData,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ResourceTemplate,
+    ServerCapabilities, ServerConfig,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+
+use super::Server;
+use super::dispatch::shown;
+
+/// How long a client may keep a list: what a server offers does not change while it runs.
+const LISTS_FRESH_MS: u64 = 5 * 60 * 1_000;
+
+/// Every list is one page, so no cursor of ours exists.
+fn refuse_cursor(params: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    match params.and_then(|params| params.cursor) {
+        Some(_) => Err(ErrorData::invalid_params(
+            "the list has one page; leave the cursor out",
+            None,
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Methods that the protocol library knows but could not read the parameters of.
+const KNOWN_METHODS: &[&str] = &[
+    "initialize",
+    "server/discover",
+    "tools/list",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+    "prompts/list",
+    "prompts/get",
+    "completion/complete",
+    "subscriptions/listen",
+];
+
+/// The error for a request that no handler takes.
+pub(crate) fn not_handled(method: &str) -> ErrorData {
+    if KNOWN_METHODS.contains(&method) {
+        return ErrorData::invalid_params(
+            format!("{method}: the parameters are missing or have the wrong shape"),
+            None,
+        );
+    }
+    ErrorData::new(
+        ErrorCode::METHOD_NOT_FOUND,
+        format!("unknown method `{}`", shown(method)),
+        None,
+    )
+}
+
+impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
+    fn get_info(&self) -> ServerConfig {
+        let mut capabilities = ServerCapabilities::builder().enable_tools().build();
+        if !self.resources.is_empty() {
+            capabilities.resources = Some(Default::default());
+        }
+        if !self.prompts.is_empty() {
+            capabilities.prompts = Some(Default::default());
+        }
+        let identity =
+            Implementation::new(self.spec.name, self.spec.version).with_title(self.spec.title);
+        ServerConfig::new(capabilities)
+            .with_server_info(identity)
+            .with_instructions(self.spec.instructions)
+    }
+
+    async fn list_tools(
+        &self,
+        params: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        refuse_cursor(params)?;
+        let tools = self.tools.iter().map(|entry| entry.listed.clone());
+        Ok(ListToolsResult::with_all_items(tools.collect()).with_ttl_ms(LISTS_FRESH_MS))
+    }
+
+    async fn call_tool(
+        &self,
+        params: CallToolRequestParams,
+        request: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let entry = self.tool_entry(&params.name)?;
+        Ok(self
+            .run_tool(entry, params.arguments, &request)
+            .await
+            .into())
+    }
+
+    async fn list_resources(
+        &self,
+        params: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        refuse_cursor(params)?;
+        let fixed = self
+            .resources
+            .iter()
+            .filter(|entry| entry.template.is_static());
+        let listed = fixed.map(|entry| {
+            rmcp::model::Resource::new(entry.uri.trim_end_matches("{?cursor}"), entry.name)
+                .with_title(entry.title)
+                .with_description(entry.description)
+                .with_mime_type(entry.mime)
+        });
+        Ok(ListResourcesResult::with_all_items(listed.collect()).with_ttl_ms(LISTS_FRESH_MS))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        params: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        refuse_cursor(params)?;
+        let templates = self
+            .resources
+            .iter()
+            .filter(|entry| !entry.template.is_static());
+        let listed = templates.map(|entry| {
+            ResourceTemplate::new(entry.uri, entry.name)
+                .with_title(entry.title)
+                .with_description(entry.description)
+                .with_mime_type(entry.mime)
+        });
+        Ok(
+            ListResourceTemplatesResult::with_all_items(listed.collect())
+                .with_ttl_ms(LISTS_FRESH_MS),
+        )
+    }
+
+    async fn read_resource(
+        &self,
+        params: ReadResourceRequestParams,
+        request: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(self.read(params.uri, &request).await?.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        params: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        refuse_cursor(params)?;
+        let listed = self.prompts.iter().map(|entry| entry.listed.clone());
+        Ok(ListPromptsResult::with_all_items(listed.collect()).with_ttl_ms(LISTS_FRESH_MS))
+    }
+
+    async fn get_prompt(
+        &self,
+        params: GetPromptRequestParams,
+        request: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        Ok(self.write_prompt(params, &request).await?.into())
+    }
+
+    /// What the protocol library could not make a request of its own of: methods nobody knows, and known
+    /// ones with misshapen parameters.
+    async fn on_custom_request(
+        &self,
+        custom: CustomRequest,
+        request: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if custom.method != "tools/call" {
+            return Err(not_handled(&custom.method));
+        }
+        let mut result = self.misshapen_call(custom.params, &request).await?;
+        if request
+            .protocol_version()
+            .is_none_or(|version| version < ProtocolVersion::V_2026_07_28)
+        {
+            result.result_type = None;
+        }
+        serde_json::to_value(result)
+            .map(CustomResult::new)
+            .map_err(|error| ErrorData::internal_error(error.to_string(), None))
+    }
+}

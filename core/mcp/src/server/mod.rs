@@ -1,0 +1,158 @@
+//! A server: what it is called and what it offers.
+//!
+//! For: building it (what is offered stays in the order in which it was said) and asking what it offers.
+//! Not for: how its parts are kept (`registry`), run (`dispatch`), put on the wire (`answer`) or asked for
+//! by the protocol library (`handler`); transports (see `serve`), or what happens around a call (`call`).
+
+mod answer;
+mod dispatch;
+mod handler;
+mod problems;
+mod registry;
+
+use std::sync::Arc;
+
+use callboard_store::{Clock, SystemClock};
+use callboard_telemetry::CallLog;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::call::{BoxFuture, Wrapper};
+use crate::{Caller, Prompt, Resource, Role, Tool};
+
+pub(crate) use handler::not_handled;
+pub use registry::ToolFacts;
+use registry::{PromptEntry, ResourceEntry, ToolEntry};
+
+/// Who a server says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerSpec {
+    /// Its name, for example `assigner`; the call log has it too.
+    pub name: &'static str,
+    /// A few words for people.
+    pub title: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// What a model should know before it calls anything: under 2 KB, the most important first.
+    pub instructions: &'static str,
+}
+
+/// A server over the state `S`: build it, then hand it to [`crate::serve_stdio`].
+pub struct Server<S> {
+    spec: ServerSpec,
+    state: Arc<S>,
+    tools: Vec<ToolEntry<S>>,
+    resources: Vec<ResourceEntry<S>>,
+    prompts: Vec<PromptEntry<S>>,
+    pub(crate) wrapper: Wrapper,
+    pub(crate) shutdown: Option<ShutdownHook<S>>,
+}
+
+type ShutdownHook<S> = Box<dyn Fn(Arc<S>) -> BoxFuture<'static, ()> + Send + Sync>;
+
+impl<S: Send + Sync + 'static> Server<S> {
+    /// A server that offers nothing yet.
+    pub fn new(spec: ServerSpec, state: Arc<S>, call_log: CallLog) -> Self {
+        Server {
+            spec,
+            state,
+            tools: Vec::new(),
+            resources: Vec::new(),
+            prompts: Vec::new(),
+            wrapper: Wrapper {
+                server: spec.name,
+                clock: Arc::new(SystemClock),
+                call_log,
+                caller: Arc::new(Caller::local("local", Role::Admin)),
+                closing: CancellationToken::new(),
+            },
+            shutdown: None,
+        }
+    }
+
+    /// Reads the time for the call log from `clock`.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.wrapper.clock = clock;
+        self
+    }
+
+    /// Who calls where the transport does not say: over standard input and output, the user whose client
+    /// started this process. Unless this is said, that is `local`, an admin.
+    #[must_use]
+    pub fn caller(mut self, caller: Caller) -> Self {
+        self.wrapper.caller = Arc::new(caller);
+        self
+    }
+
+    /// Offers a tool. The order of these calls is the order of the list.
+    #[must_use]
+    pub fn tool<T: Tool<S>>(mut self) -> Self {
+        self.tools.push(ToolEntry::of::<T>());
+        self
+    }
+
+    /// Offers a resource.
+    #[must_use]
+    pub fn resource<R: Resource<S>>(mut self) -> Self {
+        self.resources.push(ResourceEntry::of::<R>());
+        self
+    }
+
+    /// Offers a prompt.
+    #[must_use]
+    pub fn prompt<P: Prompt<S>>(mut self) -> Self {
+        self.prompts.push(PromptEntry::of::<P>());
+        self
+    }
+
+    /// Runs `hook` when the connection has ended, for at most 800 ms: the place to end children.
+    #[must_use]
+    pub fn on_shutdown<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Arc<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.shutdown = Some(Box::new(move |state| Box::pin(hook(state))));
+        self
+    }
+
+    /// The state.
+    pub fn state(&self) -> &Arc<S> {
+        &self.state
+    }
+
+    /// The tools, in the order of the list.
+    pub fn tools(&self) -> impl Iterator<Item = &ToolFacts> {
+        self.tools.iter().map(|entry| &entry.facts)
+    }
+
+    /// The tools' names, in the order of the list.
+    pub fn tool_names(&self) -> Vec<&'static str> {
+        self.tools().map(|facts| facts.name).collect()
+    }
+
+    /// The answer to `tools/list` as compact JSON, for golden files.
+    pub fn tools_list_json(&self) -> String {
+        let tools: Vec<_> = self.tools.iter().map(|entry| &entry.listed).collect();
+        json!({ "tools": tools }).to_string()
+    }
+
+    /// What the list costs a model, in tokens of four bytes.
+    pub fn token_estimate(&self) -> usize {
+        self.tools_list_json().len().div_ceil(4)
+    }
+
+    /// The names of the resources and their URIs or templates, in order.
+    pub fn resource_uris(&self) -> Vec<(&'static str, &'static str)> {
+        self.resources
+            .iter()
+            .map(|entry| (entry.name, entry.uri))
+            .collect()
+    }
+
+    /// The names of the prompts, in order.
+    pub fn prompt_names(&self) -> Vec<&'static str> {
+        self.prompts.iter().map(|entry| entry.name).collect()
+    }
+}

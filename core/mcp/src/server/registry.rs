@@ -1,0 +1,158 @@
+//! What a server offers, made ready once: the list entry and the way to the author's code.
+//!
+//! For: turning a [`Tool`], [`Resource`] or [`Prompt`] into plain data. Not for: calling it.
+
+use std::sync::Arc;
+
+use rmcp::model::JsonObject;
+
+use super::answer::Answer;
+use crate::call::BoxFuture;
+use crate::decode::{self, Shape};
+use crate::prompt::PromptArguments;
+use crate::resource::Template;
+use crate::{
+    CallContext, Effect, Message, Prompt, Render, Resource, ResourcePage, ResourceRequest, Role,
+    Tool, ToolError, schema,
+};
+
+type ToolHandler<S> = fn(
+    Arc<S>,
+    Option<JsonObject>,
+    usize,
+    &'static str,
+    Arc<JsonObject>,
+    CallContext,
+) -> BoxFuture<'static, Result<Answer, ToolError>>;
+type ResourceHandler<S> =
+    fn(Arc<S>, ResourceRequest, CallContext) -> BoxFuture<'static, Result<ResourcePage, ToolError>>;
+type PromptHandler<S> =
+    fn(Arc<S>, PromptArguments, CallContext) -> BoxFuture<'static, Result<Vec<Message>, ToolError>>;
+
+pub(super) struct ToolEntry<S> {
+    pub(super) facts: ToolFacts,
+    pub(super) listed: rmcp::model::Tool,
+    pub(super) handler: ToolHandler<S>,
+}
+
+impl<S: Send + Sync + 'static> ToolEntry<S> {
+    pub(super) fn of<T: Tool<S>>() -> Self {
+        let facts = ToolFacts {
+            name: T::NAME,
+            effect: T::EFFECT,
+            role: T::ROLE,
+            open_world: T::OPEN_WORLD,
+            input_schema: Arc::new(schema::of_params::<T::Params>()),
+            output_schema: Arc::new(schema::of_output::<T::Output>()),
+        };
+        let listed =
+            rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, Arc::clone(&facts.input_schema))
+                .with_title(T::TITLE)
+                .with_raw_output_schema(Arc::clone(&facts.output_schema))
+                .with_annotations(T::EFFECT.annotations(T::OPEN_WORLD));
+        ToolEntry {
+            facts,
+            listed,
+            handler: handle_tool::<S, T>,
+        }
+    }
+}
+
+/// What a test can ask of a tool without calling it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolFacts {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may change.
+    pub effect: Effect,
+    /// What the caller must be.
+    pub role: Role,
+    /// Whether it may reach beyond this machine.
+    pub open_world: bool,
+    /// The JSON schema of its arguments.
+    pub input_schema: Arc<JsonObject>,
+    /// The JSON schema of its answer.
+    pub output_schema: Arc<JsonObject>,
+}
+
+pub(super) struct ResourceEntry<S> {
+    pub(super) name: &'static str,
+    pub(super) uri: &'static str,
+    pub(super) title: &'static str,
+    pub(super) description: &'static str,
+    pub(super) mime: &'static str,
+    pub(super) role: Role,
+    pub(super) template: Template,
+    pub(super) handler: ResourceHandler<S>,
+}
+
+impl<S: Send + Sync + 'static> ResourceEntry<S> {
+    pub(super) fn of<R: Resource<S>>() -> Self {
+        ResourceEntry {
+            name: R::NAME,
+            uri: R::URI,
+            title: R::TITLE,
+            description: R::DESCRIPTION,
+            mime: R::MIME,
+            role: R::ROLE,
+            template: Template::parse(R::URI),
+            handler: |state, request, ctx| Box::pin(R::read(state, request, ctx)),
+        }
+    }
+}
+
+pub(super) struct PromptEntry<S> {
+    pub(super) listed: rmcp::model::Prompt,
+    pub(super) name: &'static str,
+    pub(super) description: &'static str,
+    pub(super) arguments: &'static [crate::PromptArgument],
+    pub(super) role: Role,
+    pub(super) handler: PromptHandler<S>,
+}
+
+impl<S: Send + Sync + 'static> PromptEntry<S> {
+    pub(super) fn of<P: Prompt<S>>() -> Self {
+        let arguments = P::ARGUMENTS.iter().map(|argument| {
+            rmcp::model::PromptArgument::new(argument.name)
+                .with_description(argument.description)
+                .with_required(argument.required)
+        });
+        let listed =
+            rmcp::model::Prompt::new(P::NAME, Some(P::DESCRIPTION), Some(arguments.collect()))
+                .with_title(P::TITLE);
+        PromptEntry {
+            listed,
+            name: P::NAME,
+            description: P::DESCRIPTION,
+            arguments: P::ARGUMENTS,
+            role: P::ROLE,
+            handler: |state, arguments, ctx| Box::pin(P::messages(state, arguments, ctx)),
+        }
+    }
+}
+
+fn handle_tool<S: Send + Sync + 'static, T: Tool<S>>(
+    state: Arc<S>,
+    arguments: Option<JsonObject>,
+    bytes: usize,
+    name: &'static str,
+    schema: Arc<JsonObject>,
+    ctx: CallContext,
+) -> BoxFuture<'static, Result<Answer, ToolError>> {
+    Box::pin(async move {
+        let shape = Shape {
+            tool: name,
+            schema: &schema,
+        };
+        let params: T::Params = decode::params(arguments, bytes, &shape)?;
+        let output = T::call(state, params, ctx).await?;
+        let structured = serde_json::to_value(&output).map_err(|error| {
+            ToolError::internal(format!("{name}: the answer could not be written: {error}"))
+        })?;
+        Ok(Answer {
+            structured,
+            text: output.text(),
+            links: output.links(),
+        })
+    })
+}
