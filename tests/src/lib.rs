@@ -11,6 +11,7 @@
 )]
 
 mod client;
+pub mod deps;
 mod home;
 mod proc;
 

@@ -1,0 +1,223 @@
+//! One pass of a client's program: started with its plan, given what it asks for, judged by what it reports.
+
+use crate::place::{Place, Transport};
+use callboard_tests::wait_until;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// How long a program may be silent.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What the client was told to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Era {
+    /// 2026-07-28: no handshake.
+    Modern,
+    /// 2025-11-25: `initialize`.
+    Legacy,
+}
+
+impl Era {
+    pub fn word(self) -> &'static str {
+        match self {
+            Era::Modern => "modern",
+            Era::Legacy => "legacy",
+        }
+    }
+
+    pub fn version(self) -> &'static str {
+        match self {
+            Era::Modern => "2026-07-28",
+            Era::Legacy => "2025-11-25",
+        }
+    }
+}
+
+/// Runs a client's program over a new server and checks all that it reports.
+pub fn check(mut program: Command, transport: Transport, era: Era, more: &Value) {
+    let mut place = Place::new(transport);
+    let mut plan = place.plan();
+    plan["era"] = json!(era.word());
+    for (name, value) in more.as_object().unwrap() {
+        plan[name] = value.clone();
+    }
+    program.arg(plan.to_string());
+    let report = Program::start(program).report(&mut place);
+    judge(&report, transport, era);
+    assert!(
+        transport != Transport::Stdio
+            || wait_until(Duration::from_secs(10), || place.servers().is_empty()),
+        "the client ended and its server did not: {:?}",
+        place.servers()
+    );
+}
+
+fn judge(report: &Value, transport: Transport, era: Era) {
+    assert_eq!(report["version"], era.version(), "{report:#}");
+    assert_eq!(report["server"], "assigner", "{report:#}");
+    lists(&report["listed"]);
+    let task = &report["task"];
+    assert_eq!(report["called"]["id"], *task, "{report:#}");
+    assert_eq!(report["called"]["priority"], 3, "{report:#}");
+    assert_eq!(report["refused"]["is_error"], true, "{report:#}");
+    let refusal = report["refused"]["text"].as_str().unwrap();
+    assert!(
+        refusal.contains("titel") && refusal.contains("title (text, required)"),
+        "{refusal}"
+    );
+    progress(&report["progress"]);
+    let cancelled = &report["cancelled"];
+    assert!(
+        cancelled["posted"].is_string() && cancelled["posted"] == cancelled["claimed"],
+        "the call that was given up took the task: {cancelled:#}"
+    );
+    texts(report, task.as_str().unwrap());
+    reconnects(report, transport, era);
+}
+
+fn lists(listed: &Value) {
+    let names = |of: &str| -> Vec<&str> {
+        let names = listed[of].as_array().unwrap();
+        names.iter().filter_map(Value::as_str).collect()
+    };
+    let tools = names("tools");
+    assert_eq!(tools.len(), 12, "{listed:#}");
+    for tool in ["task_add", "task_claim", "task_wait"] {
+        assert!(tools.contains(&tool), "{tool}: {listed:#}");
+    }
+    assert_eq!(names("prompts"), ["report_status", "triage_failures"]);
+    assert_eq!(names("resources"), ["callboard://board"]);
+    assert_eq!(
+        names("templates"),
+        [
+            "callboard://task/{id}/log{?cursor}",
+            "callboard://task/{id}{?cursor}"
+        ]
+    );
+}
+
+fn progress(progress: &Value) {
+    assert_eq!(progress["settled"], true, "{progress:#}");
+    assert_eq!(progress["open"], 0, "{progress:#}");
+    let seen = progress["seen"].as_array().unwrap();
+    let done: Vec<f64> = seen
+        .iter()
+        .map(|one| one["progress"].as_f64().unwrap())
+        .collect();
+    assert!(
+        done.len() >= 2 && done.is_sorted_by(|a, b| a < b),
+        "{progress:#}"
+    );
+    assert!(
+        seen.iter()
+            .all(|one| one["total"].as_f64() == Some(40.0) && one["message"].is_string()),
+        "{progress:#}"
+    );
+}
+
+fn texts(report: &Value, task: &str) {
+    let read = &report["read"];
+    assert_eq!(read["mime"], "text/markdown", "{read:#}");
+    assert!(read["board"].as_str().unwrap().contains(task), "{read:#}");
+    assert!(read["task"].as_str().unwrap().contains(task), "{read:#}");
+    assert!(
+        [json!(-32602), json!(-32002)].contains(&read["missing"]),
+        "{read:#}"
+    );
+    let prompt = &report["prompt"];
+    assert_eq!(prompt["role"], "user", "{prompt:#}");
+    let text = prompt["text"].as_str().unwrap();
+    assert!(
+        text.contains("to the night shift") && text.contains(task),
+        "{text}"
+    );
+}
+
+/// What the client makes of a server that died under it is the client's affair where it had a session; a new
+/// connection works everywhere, and without a session so does the old one.
+fn reconnects(report: &Value, transport: Transport, era: Era) {
+    let task = &report["task"];
+    assert_eq!(report["reconnected"], *task, "{report:#}");
+    let after = &report["after_restart"];
+    let survives = transport != Transport::Stdio && era == Era::Modern;
+    assert!(after["task"] == *task || !survives, "{after:#}");
+    assert!(
+        after["error"].is_string() || survives || transport != Transport::Stdio,
+        "{after:#}"
+    );
+}
+
+/// A client's program at work; ended with the test.
+struct Program {
+    child: Child,
+}
+
+impl Program {
+    fn start(mut command: Command) -> Program {
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Program { child }
+    }
+
+    /// Does what the program asks for until it reports.
+    fn report(mut self, place: &mut Place) -> Value {
+        let mut input = self.child.stdin.take().unwrap();
+        let output = self.child.stdout.take().unwrap();
+        let mut errors = self.child.stderr.take().unwrap();
+        let said = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = errors.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        loop {
+            let line = match lines.recv_timeout(PATIENCE) {
+                Ok(line) => line,
+                Err(end) => {
+                    let _ = self.child.kill();
+                    let why = match end {
+                        RecvTimeoutError::Timeout => "is silent",
+                        RecvTimeoutError::Disconnected => "ended without a report",
+                    };
+                    panic!("the client {why}:\n{}", said.join().unwrap());
+                }
+            };
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if let Some(report) = line.get("report") {
+                let ended = || self.child.try_wait().unwrap().is_some();
+                assert!(
+                    wait_until(Duration::from_secs(20), ended),
+                    "the client does not end"
+                );
+                return report.clone();
+            }
+            match line["ask"].as_str() {
+                Some("cancelled") => {
+                    place.await_outcome(line["tool"].as_str().unwrap(), "cancelled");
+                }
+                Some("restart") => place.restart(),
+                _ => panic!("asks for what nobody knows: {line}"),
+            }
+            writeln!(input, "done").unwrap();
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
