@@ -38,7 +38,7 @@ enum Command {
     Assigner(ServerArgs),
     /// The MCP server that works a roadmap, on standard input and output.
     Roadmap(ServerArgs),
-    /// Write the servers into a project's .mcp.json, keeping what is there.
+    /// Write the servers into an MCP client's file, keeping what is there; undo it.
     Init(init::InitArgs),
     /// Tell what is present, what is missing, and what to type.
     Doctor(doctor::DoctorArgs),

@@ -1,0 +1,348 @@
+//! `callboard init`: puts our servers into a client's file of MCP servers, and takes them out again.
+//! For: adding or mending our own entries, keeping everything else, and saying what changed.
+//! Not for: starting anything, or making a token.
+
+mod client;
+mod file;
+mod json;
+mod toml;
+
+pub use client::{Client, Scope, Transport};
+
+use anyhow::{Context, bail};
+use callboard_config::Environment;
+use client::{Format, TOKEN_INPUT};
+use serde_json::{Map, Value, json};
+use similar::{ChangeTag, TextDiff};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The servers that every project gets, with what each is for.
+const SERVERS: &[(&str, &str)] = &[
+    ("assigner", "tasks: post, claim, watch, finish"),
+    ("roadmap", "ROADMAP.md: load it, work it to its end"),
+];
+
+/// Members of an entry that say how the server is reached; everything else in it is the user's.
+const OURS: &[&str] = &[
+    "type",
+    "command",
+    "args",
+    "url",
+    "headers",
+    "headersHelper",
+    "bearer_token_env_var",
+];
+
+/// Arguments of `callboard init`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct InitArgs {
+    /// Whose file to write
+    #[arg(long, value_enum, default_value_t = Client::ClaudeCode)]
+    pub client: Client,
+    /// The project's file or the user's own [default: what the client is used with most]
+    #[arg(long, value_enum)]
+    pub scope: Option<Scope>,
+    /// Whether the client starts the servers or connects to `callboard serve`
+    #[arg(long, value_enum, default_value_t = Transport::Stdio, hide = true)]
+    pub transport: Transport,
+    /// Where `callboard serve` listens, for --transport http
+    #[arg(long, value_name = "URL", default_value = DEFAULT_URL, hide = true)]
+    pub url: String,
+    /// Root of the project
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub path: PathBuf,
+    /// Show what would change and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Put the file back as it was before the last time
+    #[arg(long, conflicts_with_all = ["transport", "url", "dry_run"])]
+    pub undo: bool,
+}
+
+const DEFAULT_URL: &str = "http://127.0.0.1:8700";
+
+/// Adds our servers to the client's file, or puts it back.
+///
+/// # Errors
+/// A file that can't be read as what it should be (with the line), or that has another server by one of our names.
+/// Nothing is written then.
+pub fn init(
+    args: &InitArgs,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let exe = std::env::current_exe().context("finding this program")?;
+    init_as(&exe, args, environment, out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same for a program at this absolute path.
+fn init_as(
+    exe: &Path,
+    args: &InitArgs,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let given = environment.cwd().join(&args.path);
+    let Some(dir) = given.canonicalize().ok().filter(|dir| dir.is_dir()) else {
+        bail!(
+            "{} is no directory; give the root of the project with --path",
+            given.display()
+        );
+    };
+    let scope = args.scope.unwrap_or(args.client.default_scope());
+    let file = args.client.file(scope, &dir, environment)?;
+    if args.undo {
+        return undo(environment, &file, out);
+    }
+    if args.transport == Transport::Http {
+        check_url(&args.url)?;
+    }
+    let before = file::read(&file)?;
+    let command = Command::of(environment, exe, args.client)?;
+    let (text, changes) = with_servers(before.as_deref().unwrap_or_default(), args, &command)
+        .with_context(|| format!("{}: nothing was written", file.display()))?;
+    let changed = before.as_deref() != Some(&text);
+    let backup = if changed && !args.dry_run {
+        file::write_undoable(environment, &file, before.as_deref(), &text)?
+    } else {
+        None
+    };
+    let told = Told {
+        file: &file,
+        command: &command,
+        changes: &changes,
+        backup: backup.as_deref(),
+        diff: difference(before.as_deref().unwrap_or_default(), &text),
+        verb: match (changed, args.dry_run) {
+            (false, _) => "has all of it already",
+            (true, true) => "would change",
+            (true, false) => "written",
+        },
+    };
+    told.say(args, changed, out)
+}
+
+fn undo(environment: &Environment, file: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    match file::undo(environment, file)? {
+        file::Undone::Removed => writeln!(out, "{}: removed, as before", file.display())?,
+        file::Undone::Restored => writeln!(out, "{}: as it was before", file.display())?,
+    }
+    Ok(())
+}
+
+/// A base URL that a client can reach with a token: loopback, or TLS.
+fn check_url(url: &str) -> anyhow::Result<()> {
+    let uri: http::Uri = url
+        .parse()
+        .ok()
+        .filter(|uri: &http::Uri| uri.host().is_some() && uri.query().is_none())
+        .with_context(|| format!("--url {url}: give it like {DEFAULT_URL}"))?;
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let loopback = host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if loopback => Ok(()),
+        Some("http") => bail!("--url {url}: the token would cross the network in clear; use https"),
+        _ => bail!("--url {url}: give it like {DEFAULT_URL}"),
+    }
+}
+
+/// The text with all of our servers in it, and a line about each.
+fn with_servers(
+    before: &str,
+    args: &InitArgs,
+    command: &Command,
+) -> anyhow::Result<(String, Vec<String>)> {
+    let client = args.client;
+    let mut text = before.to_owned();
+    let mut changes = Vec::new();
+    for (name, purpose) in SERVERS {
+        let (entry, how) = match args.transport {
+            Transport::Stdio => (
+                client.stdio_entry(&command.name, name),
+                format!("{} {name}", command.name),
+            ),
+            Transport::Http => {
+                let entry = client.http_entry(&command.name, &args.url, name)?;
+                let url = entry["url"].as_str().unwrap_or_default().to_owned();
+                (entry, url)
+            }
+        };
+        let merge = |present: &Value| merged(name, present, &entry);
+        let (after, change) = match client.format() {
+            Format::Json { member, comments } => {
+                json::Document::new(&text, comments).with_server(member, name, &entry, merge)?
+            }
+            Format::Toml => toml::with_server(&text, name, &entry, merge)?,
+        };
+        text = after;
+        changes.push(format!("  {change:<9} {name:<9} {how}   ({purpose})"));
+    }
+    if client == Client::Vscode && args.transport == Transport::Http {
+        let input = json!({
+            "type": "promptString",
+            "id": TOKEN_INPUT,
+            "description": "Callboard token",
+            "password": true,
+        });
+        text = json::Document::new(&text, true).with_element("inputs", TOKEN_INPUT, &input)?;
+    }
+    Ok((text, changes))
+}
+
+/// What changed, as lines with a sign before each and one line around; empty if nothing did. Lines of others are
+/// few on purpose: such a file may hold other servers' secrets.
+fn difference(before: &str, after: &str) -> String {
+    let diff = TextDiff::from_lines(before, after);
+    let mut shown = String::new();
+    for (number, group) in diff.grouped_ops(1).iter().enumerate() {
+        if number > 0 {
+            shown.push_str("    …\n");
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            let sign = match change.tag() {
+                ChangeTag::Delete => '-',
+                ChangeTag::Insert => '+',
+                ChangeTag::Equal => ' ',
+            };
+            shown.push_str(&format!("  {sign} {}\n", change.value().trim_end()));
+        }
+    }
+    shown
+}
+
+/// What is told at the end.
+struct Told<'a> {
+    file: &'a Path,
+    command: &'a Command,
+    changes: &'a [String],
+    backup: Option<&'a Path>,
+    diff: String,
+    verb: &'a str,
+}
+
+impl Told<'_> {
+    fn say(&self, args: &InitArgs, changed: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+        writeln!(out, "{}: {}", self.file.display(), self.verb)?;
+        for line in self.changes {
+            writeln!(out, "{line}")?;
+        }
+        if changed {
+            write!(out, "\n{}\n", self.diff)?;
+        }
+        if let Some(backup) = self.backup {
+            writeln!(out, "The file as it was: {}", backup.display())?;
+        }
+        if changed && !args.dry_run {
+            writeln!(out, "To undo it: the same command with --undo.")?;
+        }
+        let starts_us = args.transport == Transport::Stdio || args.client == Client::ClaudeCode;
+        if self.command.off_path && starts_us {
+            writeln!(
+                out,
+                "`callboard` is not on your PATH as this program, so the entries hold its absolute path: put it on the \
+                 PATH and run `callboard init` again before you share the file."
+            )?;
+        }
+        if changed
+            && !args.dry_run
+            && let Some(next) = args.client.next_step(args.transport)
+        {
+            writeln!(out, "{next}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How a client starts us.
+struct Command {
+    name: String,
+    /// The entries hold an absolute path although the client would take a name.
+    off_path: bool,
+}
+
+impl Command {
+    /// By name where the name means this very program; a path is right on this machine only.
+    fn of(environment: &Environment, exe: &Path, client: Client) -> anyhow::Result<Self> {
+        let same = |found: PathBuf| found.canonicalize().ok() == exe.canonicalize().ok();
+        let on_path = environment.which("callboard").is_some_and(same);
+        if on_path && !client.wants_absolute_command() {
+            return Ok(Self {
+                name: "callboard".to_owned(),
+                off_path: false,
+            });
+        }
+        let name = exe.to_str().with_context(|| {
+            format!("{} is not UTF-8, so the file can't hold it", exe.display())
+        })?;
+        Ok(Self {
+            name: name.to_owned(),
+            off_path: !on_path,
+        })
+    }
+}
+
+/// What happened to one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Added,
+    Updated,
+    Unchanged,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        })
+    }
+}
+
+/// Our entry as it should be: what the user added to it (environment, time limits) stays.
+fn merged(name: &str, present: &Value, entry: &Map<String, Value>) -> anyhow::Result<Value> {
+    let Some(old) = present.as_object().filter(|old| is_ours(old, name, entry)) else {
+        bail!(
+            "{name} is another server already; rename it there, or add \"{name}\" under another name by hand"
+        );
+    };
+    let mut merged = entry.clone();
+    // The order and what the user added are kept; only what says how the server is reached is ours.
+    let kept = old.iter().filter(|(key, _)| !OURS.contains(&key.as_str()));
+    merged.extend(kept.map(|(key, one)| (key.clone(), one.clone())));
+    let same_way = entry.iter().all(|(key, one)| {
+        old.get(key) == Some(one) || (key == "type" && !old.contains_key("type"))
+    });
+    let nothing_else = old
+        .keys()
+        .all(|key| !OURS.contains(&key.as_str()) || entry.contains_key(key));
+    Ok(if same_way && nothing_else {
+        present.clone()
+    } else {
+        Value::Object(merged)
+    })
+}
+
+/// Whether an entry starts our program for this server, or reaches it where `callboard serve` may be.
+fn is_ours(old: &Map<String, Value>, name: &str, entry: &Map<String, Value>) -> bool {
+    let command = old.get("command").and_then(Value::as_str);
+    let by_name = command
+        .map(Path::new)
+        .and_then(Path::file_name)
+        .is_some_and(|file| file == "callboard");
+    let same = command.is_some() && old.get("command") == entry.get("command");
+    let starts = (by_name || same) && old.get("args") == Some(&json!([name]));
+    let url = old.get("url").and_then(Value::as_str);
+    let reaches = url.is_some_and(|url| url.ends_with(&format!("/{name}/mcp")));
+    starts || reaches
+}
+
+#[cfg(test)]
+mod tests;
