@@ -16,6 +16,7 @@ use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Role, ToolError};
@@ -35,8 +36,10 @@ pub(crate) struct Wrapper {
     pub(crate) call_log: CallLog,
     /// Who calls where the transport does not say: the user whose client started this process.
     pub(crate) caller: Arc<Caller>,
-    /// Cancelled when the connection ends.
+    /// Cancelled when the server ends: over standard input and output, when its one connection does.
     pub(crate) closing: CancellationToken,
+    /// Counts the calls at work.
+    pub(crate) running: TaskTracker,
 }
 
 /// What is recorded of a call besides how it ended.
@@ -66,6 +69,7 @@ impl Wrapper {
     where
         W: FnOnce(CallContext) -> BoxFuture<'w, Result<T, ToolError>>,
     {
+        let _running = self.running.token();
         let at_ms = self.clock.now_ms();
         let began = Instant::now();
         let given_up = self.closing.child_token();

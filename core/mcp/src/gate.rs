@@ -43,4 +43,11 @@ pub struct Refusal {
 pub trait Gate: Send + Sync + 'static {
     /// Who it is, or why they may not.
     fn admit<'r>(&'r self, arrival: Arrival<'r>) -> BoxFuture<'r, Result<Caller, Refusal>>;
+
+    /// Told of a request that was turned away without being asked about: one that names a wrong host or
+    /// origin, or shows a session of somebody else's.
+    fn turned_away<'r>(&'r self, arrival: Arrival<'r>, refusal: &'r Refusal) -> BoxFuture<'r, ()> {
+        let _ = (arrival, refusal);
+        Box::pin(async {})
+    }
 }

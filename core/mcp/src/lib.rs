@@ -10,6 +10,7 @@ mod context;
 mod decode;
 mod error;
 mod gate;
+pub mod http;
 mod lines;
 mod param;
 mod prompt;

@@ -1,7 +1,7 @@
 //! Serving a connection from its first line to its end.
 //!
 //! For: standard input and output, or any pair of streams; a clean and bounded end whenever input ends,
-//! also before the first request. Not for: HTTP, which will have its own way in.
+//! also before the first request. Not for: HTTP (see `http`).
 
 use std::io;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ where
 }
 
 impl<S: Send + Sync + 'static> Server<S> {
-    async fn shut_down(&self) {
+    pub(crate) async fn shut_down(&self) {
         if let Some(hook) = &self.shutdown {
             hook(Arc::clone(self.state())).await;
         }

@@ -68,6 +68,15 @@ impl Assigner {
         self.store.read(move |c| op(c, now)).await.map_err(refused)
     }
 
+    /// Whether the board can be read.
+    pub(crate) async fn ready(&self) -> Result<(), String> {
+        let looked = self
+            .store
+            .read(|c| c.query_one("SELECT 1", &[], |_| Ok(())))
+            .await;
+        looked.map(|_| ()).map_err(|error| error.to_string())
+    }
+
     /// One look by primary key, on this thread: it takes microseconds.
     pub(crate) fn look<T>(
         &self,

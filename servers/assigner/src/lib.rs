@@ -13,4 +13,4 @@ mod tools;
 mod views;
 
 pub use assigner::Assigner;
-pub use serve::{serve, serve_stdio, server};
+pub use serve::{mount, serve, serve_stdio, server};

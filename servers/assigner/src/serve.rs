@@ -78,16 +78,28 @@ pub fn serve(_environment: Environment, config: Config) -> anyhow::Result<()> {
 /// # Errors
 /// As [`serve`].
 pub async fn serve_stdio(config: Config) -> anyhow::Result<()> {
+    let server = mount(config)?;
+    Ok(callboard_mcp::serve_stdio(server).await?)
+}
+
+/// The server over the configured board, with the board's background duties at work until it ends; for any
+/// transport. Call inside a runtime.
+///
+/// # Errors
+/// The board can't be opened.
+pub fn mount(config: Config) -> anyhow::Result<Server<Assigner>> {
     let board = &config.board.value;
     let state = Arc::new(open(board)?);
     let upkeep = Upkeep::start(&state);
-    let server = server(state, CallLog::open(board)).on_shutdown(move |_| {
-        let ending = upkeep.end();
-        async move {
-            let _ = ending.await;
-        }
-    });
-    Ok(callboard_mcp::serve_stdio(server).await?)
+    let server = server(state, CallLog::open(board))
+        .ready(|state| async move { state.ready().await })
+        .on_shutdown(move |_| {
+            let ending = upkeep.end();
+            async move {
+                let _ = ending.await;
+            }
+        });
+    Ok(server)
 }
 
 /// The board's background duties, run by this process while it serves. Their first round comes after the

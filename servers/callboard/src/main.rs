@@ -7,6 +7,7 @@ mod doctor;
 mod example;
 mod init;
 mod run;
+mod serve;
 mod show;
 mod trust;
 
@@ -38,6 +39,8 @@ enum Command {
     Assigner(ServerArgs),
     /// The MCP server that works a roadmap, on standard input and output.
     Roadmap(ServerArgs),
+    /// Every MCP server in one process, over HTTP.
+    Serve(serve::ServeArgs),
     /// Write the servers into an MCP client's file, keeping what is there; undo it.
     Init(init::InitArgs),
     /// Tell what is present, what is missing, and what to type.
@@ -93,6 +96,7 @@ fn dispatch(arguments: Arguments, environment: Environment) -> anyhow::Result<Ex
         Command::Run(args) => run::run(&args, environment),
         Command::Assigner(args) => serve(&args, &environment, callboard_assigner_server::serve),
         Command::Roadmap(args) => serve(&args, &environment, callboard_roadmap_server::serve),
+        Command::Serve(args) => serve::serve(&args, &environment),
         Command::Init(args) => init::init(&args, &environment, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &environment, &mut out),
         Command::Trust(args) => trust::trust(&args, &environment, &mut out),

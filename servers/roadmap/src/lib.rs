@@ -73,11 +73,20 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let program = callboard_console::this_program()?;
     callboard_mcp::run(async move {
-        let call_log = CallLog::open(&config.board.value);
-        let state = Roadmaps::new(environment, config, program);
-        callboard_mcp::serve_stdio(server(Arc::new(state), call_log)).await
-    })??;
-    Ok(())
+        let server = mount(environment, config)?;
+        Ok::<_, anyhow::Error>(callboard_mcp::serve_stdio(server).await?)
+    })?
+}
+
+/// The server with the state of this process, for any transport; what it began ends with it. The program must
+/// be one as for [`serve`].
+///
+/// # Errors
+/// The program can't be found, so that no child could be started.
+pub fn mount(environment: Environment, config: Config) -> anyhow::Result<Server<Roadmaps>> {
+    let program = callboard_console::this_program()?;
+    let call_log = CallLog::open(&config.board.value);
+    let state = Roadmaps::new(environment, config, program);
+    Ok(server(Arc::new(state), call_log))
 }

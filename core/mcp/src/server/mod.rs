@@ -16,6 +16,7 @@ use callboard_store::{Clock, SystemClock};
 use callboard_telemetry::CallLog;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::call::{BoxFuture, Wrapper};
 use crate::{Caller, Prompt, Resource, Role, Tool};
@@ -46,8 +47,10 @@ pub struct Server<S> {
     prompts: Vec<PromptEntry<S>>,
     pub(crate) wrapper: Wrapper,
     pub(crate) shutdown: Option<ShutdownHook<S>>,
+    pub(crate) ready: Option<ReadyHook<S>>,
 }
 
+type ReadyHook<S> = Box<dyn Fn(Arc<S>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 type ShutdownHook<S> = Box<dyn Fn(Arc<S>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl<S: Send + Sync + 'static> Server<S> {
@@ -65,8 +68,10 @@ impl<S: Send + Sync + 'static> Server<S> {
                 call_log,
                 caller: Arc::new(Caller::local("local", Role::Admin)),
                 closing: CancellationToken::new(),
+                running: TaskTracker::new(),
             },
             shutdown: None,
+            ready: None,
         }
     }
 
@@ -106,7 +111,26 @@ impl<S: Send + Sync + 'static> Server<S> {
         self
     }
 
-    /// Runs `hook` when the connection has ended, for at most 800 ms: the place to end children.
+    /// Asks `hook` whether the server can do its work just now; what it lacks goes to whoever asks `/ready`.
+    #[must_use]
+    pub fn ready<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn(Arc<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.ready = Some(Box::new(move |state| Box::pin(hook(state))));
+        self
+    }
+
+    pub(crate) async fn check_ready(&self) -> Result<(), String> {
+        match &self.ready {
+            Some(hook) => hook(Arc::clone(&self.state)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `hook` when the server ends, once: the place to end children. Over standard input and output
+    /// that is when the connection has ended, and it has 800 ms; over HTTP it has 5 s.
     #[must_use]
     pub fn on_shutdown<F, Fut>(mut self, hook: F) -> Self
     where

@@ -1,0 +1,188 @@
+//! Connections, from the first byte to the last.
+//!
+//! For: accepting them, bounding them, and ending all of them in good order. Not for: what is asked on them.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::guarded::{Activity, Guarded};
+use super::route::Site;
+use super::stop::EndedAtOnce;
+use super::{Http, Listener, Stop};
+
+/// What answers that are on their way have when everything else has ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// When the system has no more descriptors, how long until we ask again.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// How the connections of one server are told to end.
+#[derive(Clone, Default)]
+struct Ends {
+    /// After the answer that is under way.
+    soon: CancellationToken,
+    now: CancellationToken,
+    open: TaskTracker,
+}
+
+pub(crate) async fn serve(http: Http, listener: Listener, stop: Stop) -> Result<(), EndedAtOnce> {
+    let site = Arc::new(Site::new(http));
+    let ends = Ends::default();
+    let accepting = tokio::spawn(accept(listener, Arc::clone(&site), ends.clone()));
+    stop.said().await;
+    tracing::info!("ending: nothing new begins, running calls may end");
+    site.begin_to_end();
+    let ended = tokio::select! {
+        () = wind_down(&site, &ends) => Ok(()),
+        () = stop.said_twice() => {
+            let calls = site.mounts.iter().map(|mount| mount.calls()).sum();
+            Err(EndedAtOnce { calls })
+        }
+    };
+    accepting.abort();
+    ends.now.cancel();
+    ends.open.close();
+    ends.open.wait().await;
+    ended
+}
+
+/// Ends everything in the order in which nothing is lost: calls, waits, streams, connections, servers.
+async fn wind_down(site: &Site, ends: &Ends) {
+    let bound = site.limits.ending;
+    if tokio::time::timeout(bound, at_rest(site)).await.is_err() {
+        tracing::info!(
+            seconds = bound.as_secs(),
+            "calls still at work are answered as cancelled"
+        );
+    }
+    for mount in &site.mounts {
+        mount.give_up();
+    }
+    let _ = tokio::time::timeout(LAST_ANSWERS, at_rest(site)).await;
+    for mount in &site.mounts {
+        mount.hang_up();
+    }
+    ends.soon.cancel();
+    ends.open.close();
+    let _ = tokio::time::timeout(LAST_ANSWERS, ends.open.wait()).await;
+    futures_util::future::join_all(site.mounts.iter().map(|mount| mount.shut_down())).await;
+}
+
+/// Completes when no call is at work and every answer is out.
+async fn at_rest(site: &Site) {
+    loop {
+        for mount in &site.mounts {
+            mount.idle().await;
+        }
+        site.exchanges.wait().await;
+        if site.mounts.iter().all(|mount| mount.calls() == 0) {
+            return;
+        }
+    }
+}
+
+async fn accept(listener: Listener, site: Arc<Site>, ends: Ends) {
+    let room = Arc::new(Semaphore::new(site.limits.connections));
+    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+        let (stream, peer) = match listener.tcp.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
+        };
+        prepare(&stream);
+        let (site, tls) = (Arc::clone(&site), listener.tls.clone());
+        let (serving, now) = (ends.clone(), ends.now.clone());
+        ends.open.spawn(async move {
+            let connection = async {
+                let from = peer.ip().to_canonical();
+                match tls {
+                    None => converse(stream, from, site, &serving).await,
+                    Some(tls) => {
+                        let shaken =
+                            tokio::time::timeout(site.limits.head_within, tls.accept(stream));
+                        if let Ok(Ok(stream)) = shaken.await {
+                            converse(stream, from, site, &serving).await;
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = connection => {}
+                () = now.cancelled() => {}
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Small answers leave at once, and a peer that has vanished is noticed.
+fn prepare(stream: &TcpStream) {
+    let set = stream.set_nodelay(true);
+    if let Err(error) = set {
+        tracing::debug!(%error, "a connection could not be set up");
+    }
+}
+
+async fn converse<T>(stream: T, from: IpAddr, site: Arc<Site>, ends: &Ends)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let activity = Arc::new(Activity::default());
+    let guarded = Guarded::new(stream, Arc::clone(&activity), &site.limits);
+    let limits = site.limits.clone();
+    let service = service_fn(move |request| {
+        let (site, activity) = (Arc::clone(&site), Arc::clone(&activity));
+        async move {
+            activity.answering();
+            let answered = Answered(activity);
+            let answer = site.answer(request, from).await;
+            Ok::<_, Infallible>(answer.map(|body| {
+                body.map_frame(move |frame| {
+                    let _ = &answered;
+                    frame
+                })
+            }))
+        }
+    });
+    let mut connection = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.connection_idle + limits.head_within)
+            .max_headers(limits.headers)
+            .max_buf_size(limits.head_bytes.max(8_192))
+            .serve_connection(TokioIo::new(guarded), service)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = ends.soon.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Tells the connection that its answer is out, or that nobody waits for it.
+struct Answered(Arc<Activity>);
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
+}

@@ -1,0 +1,84 @@
+//! MCP over HTTP: any number of servers in one process, in both eras of the protocol.
+//!
+//! For: listening, bounds on what a client may cost, who is let in, where a request goes, and an end that
+//! drops no call silently. Not for: what a token is worth (a [`Gate`](crate::Gate) knows), or what the
+//! servers do.
+
+mod accept;
+mod answer;
+mod guarded;
+mod limits;
+mod listen;
+mod mount;
+mod names;
+mod open;
+mod random;
+mod request_id;
+mod route;
+mod stop;
+
+pub use limits::Limits;
+pub use listen::{ListenError, Listener, Plaintext};
+pub use names::Names;
+pub use open::Open;
+pub use request_id::RequestId;
+pub use stop::Stop;
+
+use std::sync::Arc;
+
+use crate::{Gate, Server};
+use mount::{Mount, Mounted};
+
+/// Servers that are to be served over HTTP: mount them, then [`Http::serve`].
+pub struct Http {
+    gate: Arc<dyn Gate>,
+    names: Names,
+    limits: Limits,
+    mounts: Vec<Arc<dyn Mount>>,
+}
+
+impl Http {
+    /// No server yet. `gate` is asked about every request, `/health` and `/ready` excepted.
+    #[must_use]
+    pub fn new(gate: Arc<dyn Gate>) -> Self {
+        Http {
+            gate,
+            names: Names::loopback(),
+            limits: Limits::default(),
+            mounts: Vec::new(),
+        }
+    }
+
+    /// Which hosts and origins requests may name. Unless this is said, loopback ones.
+    #[must_use]
+    pub fn names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// What a client may cost.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Serves `server` under `/<its name>/`. The order of these calls is the order in which they are named.
+    #[must_use]
+    pub fn mount<S: Send + Sync + 'static>(mut self, server: Server<S>) -> Self {
+        self.mounts
+            .push(Arc::new(Mounted::new(server, &self.limits)));
+        self
+    }
+
+    /// Serves until `stop` says so and everything has ended: running calls get [`Limits::ending`], then they
+    /// are answered as cancelled; then every stream is closed and the servers' shutdown hooks run.
+    ///
+    /// # Errors
+    /// [`stop::EndedAtOnce`] when the second word came before that.
+    pub async fn serve(self, listener: Listener, stop: Stop) -> Result<(), EndedAtOnce> {
+        accept::serve(self, listener, stop).await
+    }
+}
+
+pub use stop::EndedAtOnce;

@@ -1,0 +1,395 @@
+//! The way of a request: named, checked, let in, bounded, sent to its server.
+//!
+//! For: everything that is decided before a server sees a request, in one place and one order. Not for: the
+//! transports behind the paths.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::answer::{self, Answer, code};
+use super::mount::Mount;
+use super::{Http, Limits, Names, RequestId, request_id};
+use crate::{Arrival, Caller, ErrorKind, Gate, Refusal, ToolError, Via};
+
+/// What every connection shares.
+pub(crate) struct Site {
+    gate: Arc<dyn Gate>,
+    names: Names,
+    pub(crate) limits: Limits,
+    pub(crate) mounts: Vec<Arc<dyn Mount>>,
+    /// Set when the process has been asked to end.
+    ending: AtomicBool,
+    /// Messages that are being answered, waits and streams excepted.
+    pub(crate) exchanges: TaskTracker,
+}
+
+/// What a path leads to.
+enum Place<'s> {
+    Health,
+    Ready,
+    Streamable(&'s Arc<dyn Mount>),
+    Nowhere,
+}
+
+/// What must be known of a message before it goes to its server.
+#[derive(Debug, Default, Deserialize)]
+struct Peek {
+    #[serde(default, deserialize_with = "present")]
+    id: Option<Value>,
+    #[serde(default)]
+    method: Option<String>,
+}
+
+/// An id that is there, even if it is `null`.
+fn present<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
+}
+
+impl Site {
+    pub(crate) fn new(http: Http) -> Self {
+        let exchanges = TaskTracker::new();
+        exchanges.close();
+        Site {
+            gate: http.gate,
+            names: http.names,
+            limits: http.limits,
+            mounts: http.mounts,
+            ending: AtomicBool::new(false),
+            exchanges,
+        }
+    }
+
+    /// From now on nothing new begins.
+    pub(crate) fn begin_to_end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    /// Answers one request; whatever comes of it carries the request's id.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, from: IpAddr) -> Answer {
+        let id = RequestId::of(request.headers());
+        let span = tracing::info_span!("http", request = %id, method = %request.method(), path = %shown(request.uri().path()));
+        let mut answer = self.routed(request, from, &id).instrument(span).await;
+        answer.headers_mut().insert(request_id::HEADER, id.header());
+        if self.is_ending() {
+            answer
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    async fn routed(&self, request: Request<Incoming>, from: IpAddr, id: &RequestId) -> Answer {
+        let place = self.place(request.uri().path());
+        let arrival = Arrival {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            from,
+            via: Via::Http,
+            request_id: id.as_str(),
+        };
+        if let Err(refusal) = self.names.check(arrival.uri, arrival.headers) {
+            self.gate.turned_away(arrival, &refusal).await;
+            return turn_away(&refusal, id);
+        }
+        match place {
+            Place::Health => return self.health(request.method()),
+            Place::Ready => return self.ready(request.method()).await,
+            _ => {}
+        }
+        let caller = match self.gate.admit(arrival).await {
+            Ok(caller) => Arc::new(caller),
+            Err(refusal) => return turn_away(&refusal, id),
+        };
+        match place {
+            Place::Streamable(mount) => self.streamable(mount, request, caller, id).await,
+            _ => self.nowhere(request.uri().path(), id),
+        }
+    }
+
+    fn place(&self, path: &str) -> Place<'_> {
+        match path {
+            "/health" => return Place::Health,
+            "/ready" => return Place::Ready,
+            _ => {}
+        }
+        let Some((name, endpoint)) = path.strip_prefix('/').and_then(|path| path.split_once('/'))
+        else {
+            return Place::Nowhere;
+        };
+        let mount = self.mounts.iter().find(|mount| mount.name() == name);
+        match (mount, endpoint) {
+            (Some(mount), "mcp") => Place::Streamable(mount),
+            _ => Place::Nowhere,
+        }
+    }
+
+    fn health(&self, method: &Method) -> Answer {
+        if !is_look(method) {
+            return not_that_method("GET, HEAD");
+        }
+        answer::json(StatusCode::OK, &json!({ "status": "alive" }))
+    }
+
+    async fn ready(&self, method: &Method) -> Answer {
+        if !is_look(method) {
+            return not_that_method("GET, HEAD");
+        }
+        let mut missing = serde_json::Map::new();
+        if self.is_ending() {
+            missing.insert("callboard".to_owned(), json!("is ending"));
+        }
+        for mount in &self.mounts {
+            let asked = tokio::time::timeout(Duration::from_secs(2), mount.ready()).await;
+            let found = asked.unwrap_or_else(|_| Err("does not answer".to_owned()));
+            if let Err(what) = found {
+                missing.insert(mount.name().to_owned(), json!(what));
+            }
+        }
+        if missing.is_empty() {
+            let servers: Vec<_> = self.mounts.iter().map(|mount| mount.name()).collect();
+            return answer::json(
+                StatusCode::OK,
+                &json!({ "status": "ready", "servers": servers }),
+            );
+        }
+        let value = json!({ "status": "not ready", "not_ready": missing });
+        answer::json(StatusCode::SERVICE_UNAVAILABLE, &value)
+    }
+
+    fn nowhere(&self, path: &str, id: &RequestId) -> Answer {
+        let servers = self.mounts.iter().map(|mount| {
+            let name = mount.name();
+            json!({ "name": name, "mcp": format!("/{name}/mcp") })
+        });
+        let value = json!({
+            "error": {
+                "kind": ErrorKind::NotFound.as_str(),
+                "message": format!("there is nothing at {}", shown(path)),
+                "hint": "point an MCP client at one of `servers`; /health and /ready tell how the process is",
+                "requestId": id.as_str(),
+            },
+            "servers": servers.collect::<Vec<_>>(),
+        });
+        answer::json(StatusCode::NOT_FOUND, &value)
+    }
+
+    async fn streamable(
+        &self,
+        mount: &Arc<dyn Mount>,
+        request: Request<Incoming>,
+        caller: Arc<Caller>,
+        id: &RequestId,
+    ) -> Answer {
+        let (mut head, body) = request.into_parts();
+        let body = match self.body(body, id).await {
+            Ok(body) => body,
+            Err(refused) => return *refused,
+        };
+        let peek = if head.method == Method::POST {
+            match peek(&body, id) {
+                Ok(peek) => peek,
+                Err(refused) => return *refused,
+            }
+        } else {
+            Peek::default()
+        };
+        if self.is_ending() && (peek.method.is_some() && peek.id.is_some()) {
+            return answer::refusal(&is_ending(), peek.id, id);
+        }
+        head.extensions.insert(caller);
+        head.extensions.insert(id.clone());
+        let exchange = is_exchange(&peek).then(|| self.exchanges.token());
+        let answering = mount.streamable(Request::from_parts(head, Full::new(body)));
+        let Ok(answered) = tokio::time::timeout(self.limits.answer_within, answering).await else {
+            return answer::error(
+                StatusCode::GATEWAY_TIMEOUT,
+                code::INTERNAL,
+                &too_late(),
+                peek.id,
+                id,
+            );
+        };
+        if answered.status().is_client_error() || answered.status().is_server_error() {
+            return explained(answered, peek.id, id).await;
+        }
+        // The exchange is over when its last byte is out.
+        answered.map(|body| {
+            body.map_frame(move |frame| {
+                let _ = &exchange;
+                frame
+            })
+            .boxed()
+        })
+    }
+
+    /// The whole body, if it is not too long and comes in time.
+    async fn body(&self, body: Incoming, id: &RequestId) -> Result<Bytes, Box<Answer>> {
+        let limit = self.limits.body_bytes;
+        let collected = Limited::new(body, limit).collect();
+        let refused = |status, error: ToolError| {
+            let mut refused = answer::error(status, code::INVALID_REQUEST, &error, None, id);
+            // What is left of the body is not read, so nothing can follow it.
+            refused
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            Box::new(refused)
+        };
+        match tokio::time::timeout(self.limits.body_within, collected).await {
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                let error = ToolError::new(
+                    ErrorKind::Limit,
+                    format!("the message has more than {limit} bytes"),
+                )
+                .hint("put long content into a file and say where it is");
+                Err(refused(StatusCode::PAYLOAD_TOO_LARGE, error))
+            }
+            Ok(Err(error)) => {
+                let error = ToolError::invalid(format!("the message could not be read: {error}"));
+                Err(refused(StatusCode::BAD_REQUEST, error))
+            }
+            Err(_) => {
+                let within = self.limits.body_within.as_secs();
+                let error = ToolError::new(
+                    ErrorKind::Limit,
+                    format!("the message was not complete within {within} s"),
+                );
+                Err(refused(StatusCode::REQUEST_TIMEOUT, error))
+            }
+        }
+    }
+}
+
+/// A message is an exchange unless it opens a stream that has no end of its own.
+fn is_exchange(peek: &Peek) -> bool {
+    peek.method
+        .as_deref()
+        .is_some_and(|method| method != "subscriptions/listen")
+}
+
+fn peek(body: &[u8], id: &RequestId) -> Result<Peek, Box<Answer>> {
+    let error = match serde_json::from_slice(body) {
+        Ok(peek) => return Ok(peek),
+        Err(error) => error,
+    };
+    let is_json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    let (code, message) = if !is_json {
+        (
+            code::PARSE,
+            format!(
+                "the message is not JSON: {}",
+                crate::clip(&error.to_string(), 200)
+            ),
+        )
+    } else if body.trim_ascii_start().first() == Some(&b'[') {
+        (
+            code::INVALID_REQUEST,
+            "batches are not taken; send one message at a time".to_owned(),
+        )
+    } else {
+        (
+            code::INVALID_REQUEST,
+            "the message is JSON but no JSON-RPC 2.0 message".to_owned(),
+        )
+    };
+    let error = ToolError::invalid(message);
+    Err(Box::new(answer::error(
+        StatusCode::BAD_REQUEST,
+        code,
+        &error,
+        None,
+        id,
+    )))
+}
+
+/// An error answer of the protocol library, with the message's id and the request's.
+async fn explained(answered: Answer, message: Option<Value>, id: &RequestId) -> Answer {
+    let (mut head, body) = answered.into_parts();
+    let bytes = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
+    let mut value: Value = match serde_json::from_slice(&bytes) {
+        Ok(value @ Value::Object(_)) => value,
+        _ => {
+            let code = match head.status {
+                StatusCode::NOT_FOUND => code::NO_SESSION,
+                status if status.is_server_error() => code::INTERNAL,
+                _ => code::INVALID_REQUEST,
+            };
+            let text = String::from_utf8_lossy(&bytes);
+            json!({ "jsonrpc": "2.0", "id": message, "error": { "code": code, "message": text } })
+        }
+    };
+    if let Some(error) = value.get_mut("error").and_then(Value::as_object_mut) {
+        let data = error.entry("data").or_insert_with(|| json!({}));
+        if data.is_null() {
+            *data = json!({});
+        }
+        if let Some(data) = data.as_object_mut() {
+            data.insert("requestId".to_owned(), json!(id.as_str()));
+        }
+    }
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    Answer::from_parts(head, answer::full(value.to_string()))
+}
+
+fn turn_away(refusal: &Refusal, id: &RequestId) -> Answer {
+    tracing::info!(status = refusal.status.as_u16(), kind = %refusal.error.kind, "a request was turned away");
+    answer::refusal(refusal, None, id)
+}
+
+fn is_ending() -> Refusal {
+    Refusal {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        error: ToolError::unavailable("this process is ending and begins nothing new")
+            .hint("call again in a few seconds, when it has been started again"),
+        retry_after: Some(Duration::from_secs(3)),
+    }
+}
+
+fn too_late() -> ToolError {
+    ToolError::new(ErrorKind::Limit, "no answer began in time")
+        .hint("look at the state before calling again, part of the work may be done")
+}
+
+fn is_look(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+fn not_that_method(allowed: &'static str) -> Answer {
+    let mut answer = answer::json(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &json!({ "error": { "kind": "invalid_input", "message": format!("this takes {allowed}") } }),
+    );
+    answer
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+fn shown(path: &str) -> String {
+    crate::clip(path, 120).escape_debug().to_string()
+}

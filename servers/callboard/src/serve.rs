@@ -1,0 +1,90 @@
+//! `callboard serve`: every server in one process, over HTTP.
+//!
+//! For: the address, TLS, and putting the servers together. Not for: the protocol (callboard_mcp), or what
+//! the servers do.
+
+use callboard_config::{Config, Environment, LogStyle, Overrides};
+use callboard_mcp::http::{EndedAtOnce, Http, ListenError, Listener, Open, Plaintext, Stop};
+use callboard_mcp::{Gate, Role};
+use callboard_telemetry::{LogFormat, init_tracing};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Where the servers are unless somebody says otherwise.
+const LISTEN: &str = "127.0.0.1:22552";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// The directory of the board.
+    #[arg(long, value_name = "DIR")]
+    board: Option<PathBuf>,
+    /// The certificate chain (PEM) to serve TLS with.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key (PEM) of the certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Listen where other machines can reach it although nothing is encrypted: whoever sees the network can read
+    /// the tokens.
+    #[arg(long)]
+    insecure_plaintext: bool,
+}
+
+/// Serves until SIGTERM or SIGINT, and prints where as its one line.
+pub(crate) fn serve(args: &ServeArgs, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let flags = Overrides {
+        board: args.board.clone(),
+        ..Overrides::default()
+    };
+    let config = Config::for_server(environment, &flags)?;
+    let format = match config.log.format.value {
+        LogStyle::Text => LogFormat::Text,
+        LogStyle::Json => LogFormat::Json,
+    };
+    init_tracing(config.log.level.as_str(), format)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    callboard_mcp::run(run(args, environment.clone(), config))?
+}
+
+async fn run(
+    args: &ServeArgs,
+    environment: Environment,
+    config: Config,
+) -> anyhow::Result<ExitCode> {
+    let stop = Stop::on_signals()?;
+    let listener = listen(args).await?;
+    let http = Http::new(gate())
+        .mount(callboard_assigner_server::mount(config.clone())?)
+        .mount(callboard_roadmap_server::mount(environment, config)?);
+    writeln!(std::io::stdout(), "listening on {}", listener.url())?;
+    match http.serve(listener, stop).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error @ EndedAtOnce { .. }) => Err(error.into()),
+    }
+}
+
+/// Who is let in.
+fn gate() -> Arc<dyn Gate> {
+    Arc::new(Open(Role::Admin))
+}
+
+async fn listen(args: &ServeArgs) -> anyhow::Result<Listener> {
+    let address = match args.listen {
+        Some(address) => address,
+        None => LISTEN.parse()?,
+    };
+    let bound = match (&args.tls_cert, &args.tls_key) {
+        (Some(chain), Some(key)) => Listener::tls(address, chain, key).await,
+        _ if args.insecure_plaintext => Listener::plain(address, Plaintext::Anywhere).await,
+        _ => Listener::plain(address, Plaintext::Loopback).await,
+    };
+    bound.map_err(|error: ListenError| anyhow::anyhow!("{error}\nHint: {}", error.hint()))
+}
