@@ -30,10 +30,6 @@ pub(crate) struct ServeArgs {
     /// The private key (PEM) of the certificate.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Listen where other machines can reach it although nothing is encrypted: whoever sees the network can read
-    /// the tokens.
-    #[arg(long)]
-    insecure_plaintext: bool,
 }
 
 /// Serves until SIGTERM or SIGINT, and prints where as its one line.
@@ -81,9 +77,16 @@ async fn listen(args: &ServeArgs) -> anyhow::Result<Listener> {
         Some(address) => address,
         None => LISTEN.parse()?,
     };
+    // Whoever reaches us is let in, so only this machine's users may.
+    if !address.ip().is_loopback() {
+        anyhow::bail!(
+            "{address} is not a loopback address, and `callboard serve` asks for no token yet\nHint: listen on 127.0.0.1, \
+             and reach it from elsewhere through ssh: ssh -L {port}:127.0.0.1:{port} HOST",
+            port = address.port()
+        );
+    }
     let bound = match (&args.tls_cert, &args.tls_key) {
         (Some(chain), Some(key)) => Listener::tls(address, chain, key).await,
-        _ if args.insecure_plaintext => Listener::plain(address, Plaintext::Anywhere).await,
         _ => Listener::plain(address, Plaintext::Loopback).await,
     };
     bound.map_err(|error: ListenError| anyhow::anyhow!("{error}\nHint: {}", error.hint()))

@@ -61,7 +61,7 @@ pub struct InitArgs {
     pub undo: bool,
 }
 
-const DEFAULT_URL: &str = "http://127.0.0.1:8700";
+const DEFAULT_URL: &str = "http://127.0.0.1:22552";
 
 /// Adds our servers to the client's file, or puts it back.
 ///
