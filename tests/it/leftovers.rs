@@ -120,13 +120,16 @@ fn a_process_without_any_mark_is_found_where_it_stands() {
                 })
             })
         });
-    let supervisors: Vec<u32> = supervisors.collect();
+    let supervisors: Vec<Pid> = supervisors
+        .map(|pid| Pid::from_raw(i32::try_from(pid).unwrap()).unwrap())
+        .collect();
+    // Held first: a supervisor that sees its parent end clears up before it can be killed itself.
+    for &pid in &supervisors {
+        let _ = kill_process(pid, Signal::STOP);
+    }
     running.signal(Signal::KILL);
-    for pid in supervisors {
-        let _ = kill_process(
-            Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
-            Signal::KILL,
-        );
+    for &pid in &supervisors {
+        let _ = kill_process(pid, Signal::KILL);
     }
     let _ = running.finish();
     assert!(!called(&sleeper).is_empty(), "nothing is left to be found");
