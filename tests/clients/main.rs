@@ -12,6 +12,7 @@
 
 mod inspector;
 mod pass;
+#[allow(dead_code, reason = "clients need less of a place than agents do")]
 mod place;
 mod python;
 mod typescript;

@@ -2,6 +2,7 @@
 
 use callboard_tests::{Home, alive, binary, wait_until};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
 
 /// How clients reach it.
@@ -20,6 +21,14 @@ impl Place {
     pub fn new(transport: Transport) -> Place {
         Place {
             home: Home::new(),
+            transport,
+        }
+    }
+
+    /// With its home below this directory.
+    pub fn below(dir: &Path, transport: Transport) -> Place {
+        Place {
+            home: Home::below(dir),
             transport,
         }
     }
@@ -65,6 +74,13 @@ impl Place {
                     "a killed server lives"
                 );
             }
+        }
+    }
+
+    /// The process that this place itself started, where the client starts none.
+    pub fn served(&self) -> Option<u32> {
+        match self.transport {
+            Transport::Stdio => None,
         }
     }
 

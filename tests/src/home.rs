@@ -49,6 +49,15 @@ impl Home {
         }
     }
 
+    /// An empty home below this directory, for programs that object to the temporary one.
+    #[must_use]
+    pub fn below(dir: &Path) -> Home {
+        Home {
+            dir: TempDir::with_prefix_in("callboard-test-", dir).unwrap(),
+            path: None,
+        }
+    }
+
     /// A home whose PATH begins with this directory.
     #[must_use]
     pub fn with_path_first(mut self, dir: &Path) -> Home {

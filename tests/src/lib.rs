@@ -13,6 +13,7 @@
 mod client;
 pub mod deps;
 mod home;
+pub mod model;
 mod proc;
 
 pub use client::{Answer, Client};
