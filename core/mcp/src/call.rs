@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Role, ToolError};
+use crate::log::Levels;
+use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Role, ToolError};
 
 /// Nothing may block past 45 s; this ends what does in spite of it.
 const TIME_LIMIT: Duration = Duration::from_secs(55);
@@ -36,6 +37,8 @@ pub(crate) struct Wrapper {
     pub(crate) call_log: CallLog,
     /// Who calls where the transport does not say: the user whose client started this process.
     pub(crate) caller: Arc<Caller>,
+    /// What clients want to hear of, where log messages are offered.
+    pub(crate) levels: Option<Levels>,
     /// Cancelled when the server ends: over standard input and output, when its one connection does.
     pub(crate) closing: CancellationToken,
     /// Counts the calls at work.
@@ -73,7 +76,8 @@ impl Wrapper {
         let at_ms = self.clock.now_ms();
         let began = Instant::now();
         let given_up = self.closing.child_token();
-        let context = CallContext::new(request, given_up.clone(), &self.caller);
+        let context = CallContext::new(request, given_up.clone(), &self.caller)
+            .logging(self.server, self.wanted_logs(request));
         let caller = Arc::clone(context.caller());
         let trace = context.trace().map(str::to_owned);
         let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, trace);
@@ -105,6 +109,10 @@ impl Wrapper {
         span.in_scope(|| log(&row));
         self.call_log.record(row);
         answer
+    }
+
+    fn wanted_logs(&self, request: &RequestContext<RoleServer>) -> Option<Level> {
+        self.levels.as_ref()?.wanted(request)
     }
 
     /// Records a request that named nothing we have.

@@ -9,10 +9,13 @@ use std::time::Duration;
 use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
 use rmcp::service::RequestContext;
 use rmcp::{Peer, RoleServer};
+use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::Caller;
+use crate::ability::Abilities;
+use crate::log::{self, is_modern};
+use crate::{Ability, Caller, Level, ToolError};
 
 /// At most five reports a second.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(200);
@@ -25,6 +28,17 @@ pub struct CallContext {
     caller: Arc<Caller>,
     cancelled: CancellationToken,
     progress: Option<Arc<Progress>>,
+    peer: Peer<RoleServer>,
+    modern: bool,
+    abilities: Abilities,
+    log: Option<Log>,
+}
+
+/// Which log messages go out, and under which name.
+#[derive(Clone, Copy)]
+struct Log {
+    logger: &'static str,
+    least: Level,
 }
 
 impl CallContext {
@@ -46,7 +60,25 @@ impl CallContext {
                 .meta
                 .get_progress_token()
                 .map(|token| Arc::new(Progress::new(request.peer.clone(), token))),
+            peer: request.peer.clone(),
+            modern: is_modern(request),
+            abilities: Abilities::of(request),
+            log: None,
         }
+    }
+
+    pub(crate) fn logging(mut self, logger: &'static str, least: Option<Level>) -> Self {
+        self.log = least.map(|least| Log { logger, least });
+        self
+    }
+
+    pub(crate) fn peer(&self) -> &Peer<RoleServer> {
+        &self.peer
+    }
+
+    /// Whether the call is of the era without a handshake.
+    pub(crate) fn is_modern(&self) -> bool {
+        self.modern
     }
 
     /// The request's id, as the client chose it.
@@ -79,6 +111,25 @@ impl CallContext {
     /// The token behind [`CallContext::cancelled`], for work that is handed on.
     pub fn cancellation(&self) -> CancellationToken {
         self.cancelled.clone()
+    }
+
+    /// Goes on only if the client said that it can do this.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ClientLacks`](crate::ErrorKind::ClientLacks).
+    pub fn needs(&self, ability: Ability) -> Result<(), ToolError> {
+        self.abilities.have(ability)
+    }
+
+    /// Tells the client what happens, for its logs: `data` is a text or anything else in JSON.
+    ///
+    /// Does nothing if the server does not offer log messages (see [`Server::logs`](crate::Server::logs)), or if the client
+    /// does not want those of this level.
+    pub async fn log(&self, level: Level, data: impl Into<Value>) {
+        let Some(wanted) = self.log.filter(|log| level >= log.least) else {
+            return;
+        };
+        log::send(&self.peer, wanted.logger, level, data.into()).await;
     }
 
     /// Tells the client how far the call is: `done` units, of `total` if that is known.

@@ -8,6 +8,8 @@ use std::fmt;
 use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
 use serde_json::json;
 
+use crate::Ability;
+
 /// What sort of failure it is; a program may branch on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -25,6 +27,8 @@ pub enum ErrorKind {
     Forbidden,
     /// Only a person can go on from here.
     NeedsPerson,
+    /// The client did not say that it can do what this needs.
+    ClientLacks(Ability),
     /// It may work later: a file, a program or a peer is not there now.
     Unavailable,
     /// A bug of ours.
@@ -44,6 +48,7 @@ impl ErrorKind {
             ErrorKind::Limit => "limit",
             ErrorKind::Forbidden => "forbidden",
             ErrorKind::NeedsPerson => "needs_person",
+            ErrorKind::ClientLacks(_) => "client_lacks",
             ErrorKind::Unavailable => "unavailable",
             ErrorKind::Internal => "internal",
             ErrorKind::Cancelled => "cancelled",
@@ -121,6 +126,17 @@ impl ToolError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// A tool's error as its caller's era wants it: since 2026-07-28 there is a protocol error for what the
+    /// client did not declare; everything else is a result that the model reads.
+    pub(crate) fn into_answer(self, modern: bool) -> Result<CallToolResult, ErrorData> {
+        match self.kind {
+            ErrorKind::ClientLacks(ability) if modern => Err(
+                ErrorData::missing_required_client_capability(ability.capabilities()),
+            ),
+            _ => Ok(self.into_result()),
+        }
     }
 
     /// A tool's error: one text block and nothing structured, so that clients which check answers against

@@ -4,17 +4,22 @@
 //! time, outcome row, panic guard, cancellation, time limit), and standard input and output as a
 //! transport. Not for: what the tools do, where the board is, or who may do what on it.
 
+mod ability;
 mod call;
 mod caller;
+mod complete;
+mod content;
 mod context;
 mod decode;
 mod error;
 mod gate;
 pub mod http;
 mod lines;
+mod log;
 mod param;
 mod prompt;
 mod resource;
+mod sampling;
 mod schema;
 mod serve;
 mod server;
@@ -22,11 +27,15 @@ mod stdio;
 mod tool;
 mod view;
 
+pub use ability::Ability;
 pub use call::BoxFuture;
 pub use caller::{Caller, Role, Via};
+pub use complete::Completing;
+pub use content::{Answer, Block, Blocks, Body, Embedded, IntoAnswer, Media};
 pub use context::CallContext;
 pub use error::{ErrorKind, ToolError};
 pub use gate::{Arrival, Gate, Refusal};
+pub use log::Level;
 pub use param::{Id, Limit, Line, NoParams, Text, Whole};
 pub use prompt::{Message, Prompt, PromptArgument, PromptArguments};
 pub use resource::{Resource, ResourcePage, ResourceRequest};

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::decode::{check_size, object_bytes};
 use crate::param::is_unfit;
-use crate::{CallContext, Role, ToolError};
+use crate::{Block, CallContext, Completing, Role, ToolError};
 
 /// One prompt of a server whose state is `S`.
 pub trait Prompt<S: Send + Sync + 'static>: Send + Sync + 'static {
@@ -24,6 +24,8 @@ pub trait Prompt<S: Send + Sync + 'static>: Send + Sync + 'static {
     const ARGUMENTS: &'static [PromptArgument];
     /// What the caller must be.
     const ROLE: Role = Role::Viewer;
+    /// The arguments that [`Prompt::complete`] knows values for.
+    const COMPLETES: &'static [&'static str] = &[];
 
     /// Writes the messages.
     ///
@@ -34,6 +36,19 @@ pub trait Prompt<S: Send + Sync + 'static>: Send + Sync + 'static {
         arguments: PromptArguments,
         ctx: CallContext,
     ) -> impl Future<Output = Result<Vec<Message>, ToolError>> + Send;
+
+    /// Values for one of the arguments in [`Prompt::COMPLETES`], the likeliest first.
+    ///
+    /// # Errors
+    /// As in tools.
+    fn complete(
+        server: Arc<S>,
+        completing: Completing,
+        ctx: CallContext,
+    ) -> impl Future<Output = Result<Vec<String>, ToolError>> + Send {
+        let _ = (server, completing, ctx);
+        std::future::ready(Ok(Vec::new()))
+    }
 }
 
 /// One thing a person may fill in.
@@ -103,15 +118,20 @@ fn check_one(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub(crate) from_user: bool,
-    pub(crate) text: String,
+    pub(crate) block: Block,
 }
 
 impl Message {
     /// What the user says.
     pub fn user(text: impl Into<String>) -> Self {
+        Self::user_shows(Block::text(text))
+    }
+
+    /// What the user shows: a picture, a resource.
+    pub fn user_shows(block: Block) -> Self {
         Message {
             from_user: true,
-            text: text.into(),
+            block,
         }
     }
 
@@ -119,7 +139,7 @@ impl Message {
     pub fn assistant(text: impl Into<String>) -> Self {
         Message {
             from_user: false,
-            text: text.into(),
+            block: Block::text(text),
         }
     }
 }

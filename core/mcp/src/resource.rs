@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{CallContext, Role, ToolError};
+use crate::{Body, CallContext, Completing, Role, ToolError};
 
 /// One page of a text that is longer than this ends here and names the next.
 const PAGE_BYTES: usize = 64 * 1024;
@@ -23,10 +23,14 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync + 'static {
     const TITLE: &'static str;
     /// What is in it.
     const DESCRIPTION: &'static str;
-    /// `text/markdown`, `text/plain` or `application/json`.
+    /// `text/markdown`, `text/plain`, `application/json`, `image/png` and so on.
     const MIME: &'static str;
     /// What the caller must be.
     const ROLE: Role = Role::Viewer;
+    /// For how many milliseconds a client may take what it read for true; 0: it should read again.
+    const FRESH_MS: u64 = 0;
+    /// The template's variables that [`Resource::complete`] knows values for.
+    const COMPLETES: &'static [&'static str] = &[];
 
     /// Reads it.
     ///
@@ -37,6 +41,19 @@ pub trait Resource<S: Send + Sync + 'static>: Send + Sync + 'static {
         request: ResourceRequest,
         ctx: CallContext,
     ) -> impl Future<Output = Result<ResourcePage, ToolError>> + Send;
+
+    /// Values for one of the variables in [`Resource::COMPLETES`], the likeliest first.
+    ///
+    /// # Errors
+    /// As in tools.
+    fn complete(
+        server: Arc<S>,
+        completing: Completing,
+        ctx: CallContext,
+    ) -> impl Future<Output = Result<Vec<String>, ToolError>> + Send {
+        let _ = (server, completing, ctx);
+        std::future::ready(Ok(Vec::new()))
+    }
 }
 
 /// Which resource is wanted.
@@ -67,10 +84,10 @@ impl ResourceRequest {
     }
 }
 
-/// The text that was read, and where it goes on.
+/// What was read, and where it goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourcePage {
-    pub(crate) text: String,
+    pub(crate) body: Body,
     pub(crate) next: Option<String>,
 }
 
@@ -78,7 +95,15 @@ impl ResourcePage {
     /// All of it. JSON goes out as it is; keep it under 64 KiB.
     pub fn whole(text: impl Into<String>) -> Self {
         ResourcePage {
-            text: text.into(),
+            body: Body::Text(text.into()),
+            next: None,
+        }
+    }
+
+    /// All of it, where it is no text.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        ResourcePage {
+            body: Body::Bytes(bytes.into()),
             next: None,
         }
     }
@@ -86,7 +111,7 @@ impl ResourcePage {
     /// A part of it, and the cursor that reads the next part, if there is one.
     pub fn part(text: impl Into<String>, next: Option<String>) -> Self {
         ResourcePage {
-            text: text.into(),
+            body: Body::Text(text.into()),
             next,
         }
     }
@@ -162,6 +187,13 @@ impl Template {
         self.segments
             .iter()
             .all(|segment| matches!(segment, Segment::Fixed(_)))
+    }
+
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &'static str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Variable(name) => Some(*name),
+            Segment::Fixed(_) => None,
+        })
     }
 
     /// The request that `uri` makes of this template, if it is one of its URIs.
@@ -265,8 +297,11 @@ mod tests {
         let (mut read, mut cursor, mut pages) = (String::new(), None, 0);
         loop {
             let page = ResourcePage::of(&text, cursor.as_deref()).unwrap();
-            assert!(page.text.len() <= PAGE_BYTES && page.text.ends_with('\n'));
-            read.push_str(&page.text);
+            let Body::Text(text) = page.body else {
+                panic!("a page of text is text")
+            };
+            assert!(text.len() <= PAGE_BYTES && text.ends_with('\n'));
+            read.push_str(&text);
             pages += 1;
             match page.next {
                 Some(next) => cursor = Some(next),
@@ -282,6 +317,9 @@ mod tests {
         for cursor in ["x", "-1", "2", "99"] {
             assert!(ResourcePage::of("añ", Some(cursor)).is_err(), "{cursor}");
         }
-        assert_eq!(ResourcePage::of("añ", Some("3")).unwrap().text, "");
+        assert_eq!(
+            ResourcePage::of("añ", Some("3")).unwrap(),
+            ResourcePage::whole("")
+        );
     }
 }

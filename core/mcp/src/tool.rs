@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rmcp::model::ToolAnnotations;
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use crate::{CallContext, Role, ToolError};
+use crate::{CallContext, IntoAnswer, Role, ToolError, schema};
 
 /// One verb of a server whose state is `S`.
 ///
@@ -33,8 +33,14 @@ pub trait Tool<S: Send + Sync + 'static>: Send + Sync + 'static {
     /// [`crate::Line`].
     type Params: DeserializeOwned + JsonSchema + Send + 'static;
     /// The answer: a struct. Give optional fields `#[serde(skip_serializing_if = "Option::is_none")]`, so
-    /// that they are absent, not null, and the schema says so.
-    type Output: Serialize + JsonSchema + Render + 'static;
+    /// that they are absent, not null, and the schema says so. For pictures and sound: [`crate::Blocks`].
+    type Output: IntoAnswer;
+
+    /// The JSON schema of the arguments. Unless this is written, it is made from `Params`; write it where a
+    /// schema says what types cannot, such as "if this, then that".
+    fn input_schema() -> Map<String, Value> {
+        schema::of_params::<Self::Params>()
+    }
 
     /// Does it.
     ///

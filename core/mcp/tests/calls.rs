@@ -62,7 +62,7 @@ async fn an_answer_is_structured_and_readable_and_fits_its_schema() {
                     .ends_with("milk")
             );
             assert_eq!(result["content"][1]["type"], "resource_link");
-            let schema = Value::Object((*schemas[0].output_schema).clone());
+            let schema = Value::Object((**schemas[0].output_schema.as_ref().unwrap()).clone());
             assert_valid(&result["structuredContent"], &schema);
             assert_eq!(result.get("resultType").is_some(), modern);
         }

@@ -2,35 +2,22 @@
 //!
 //! For: content blocks, structured content, pages. Not for: errors (see `error`).
 
-use rmcp::model::{CallToolResult, ContentBlock, MetaObject, ResourceContents};
+use rmcp::model::{CallToolResult, MetaObject, ResourceContents};
 use serde_json::Value;
 
 use crate::decode::json_bytes;
-use crate::{Link, ResourcePage};
-
-/// A tool's answer, ready for the wire.
-pub(super) struct Answer {
-    pub(super) structured: Value,
-    pub(super) text: String,
-    pub(super) links: Vec<Link>,
-}
+use crate::{Answer, Block, Body, ResourcePage};
 
 impl Answer {
     pub(super) fn bytes(&self) -> usize {
-        json_bytes(&self.structured) + self.text.len()
+        let structured = self.structured.as_ref().map_or(0, json_bytes);
+        structured + self.blocks.iter().map(Block::len).sum::<usize>()
     }
 
     pub(super) fn into_result(self) -> CallToolResult {
-        let links = self.links.into_iter().map(|link| {
-            ContentBlock::ResourceLink(
-                rmcp::model::Resource::new(link.uri, link.name)
-                    .with_description(link.description)
-                    .with_mime_type(link.mime),
-            )
-        });
-        let content = std::iter::once(ContentBlock::text(self.text)).chain(links);
+        let content = self.blocks.into_iter().map(Block::into_content);
         let mut result = CallToolResult::success(content.collect());
-        result.structured_content = Some(self.structured);
+        result.structured_content = self.structured;
         result
     }
 }
@@ -42,14 +29,15 @@ pub(super) fn contents(
     base: &str,
     mime: &str,
 ) -> ResourceContents {
-    let mut text = page.text;
+    let mut body = page.body;
     let next = page.next.map(|cursor| format!("{base}?cursor={cursor}"));
-    if let Some(next) = &next
+    if let Body::Text(text) = &mut body
+        && let Some(next) = &next
         && mime != "application/json"
     {
         text.push_str(&format!("\n[continues: {next}]\n"));
     }
-    let contents = ResourceContents::text(text, uri).with_mime_type(mime);
+    let contents = body.into_contents(uri, mime);
     match next {
         Some(next) => {
             let mut meta = MetaObject::new();

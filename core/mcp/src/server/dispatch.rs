@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResult, ErrorData, GetPromptRequestParams, GetPromptResult, JsonObject, PromptMessage,
-    ReadResourceResult,
+    CacheScope, CallToolResult, ErrorData, GetPromptRequestParams, GetPromptResult, JsonObject,
+    PromptMessage, ReadResourceResult,
 };
 use rmcp::service::RequestContext;
 use serde_json::{Value, json};
 
 use super::Server;
-use super::answer::{Answer, contents};
+use super::answer::contents;
 use super::registry::ToolEntry;
 use crate::call::{BoxFuture, Labels};
 use crate::decode::{self, Shape, json_bytes, object_bytes};
+use crate::log::is_modern;
 use crate::prompt::PromptArguments;
-use crate::{Message, ResourcePage, ToolError, clip};
+use crate::{Answer, Message, ResourcePage, ToolError, clip};
 
 impl<S: Send + Sync + 'static> Server<S> {
     pub(super) async fn run_tool(
@@ -26,7 +27,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         entry: &ToolEntry<S>,
         arguments: Option<JsonObject>,
         request: &RequestContext<RoleServer>,
-    ) -> CallToolResult {
+    ) -> Result<CallToolResult, ErrorData> {
         let bytes = arguments.as_ref().map_or(0, object_bytes);
         let labels = Labels {
             name: entry.facts.name.into(),
@@ -49,8 +50,8 @@ impl<S: Send + Sync + 'static> Server<S> {
             .call(labels, request, Answer::bytes, work)
             .await
         {
-            Ok(answer) => answer.into_result(),
-            Err(error) => error.into_result(),
+            Ok(answer) => Ok(answer.into_result()),
+            Err(error) => error.into_answer(is_modern(request)),
         }
     }
 
@@ -98,7 +99,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             .await;
         match refused {
             Ok(answer) => Ok(answer.into_result()),
-            Err(error) => Ok(error.into_result()),
+            Err(error) => error.into_answer(is_modern(request)),
         }
     }
 
@@ -132,12 +133,14 @@ impl<S: Send + Sync + 'static> Server<S> {
         let work = |ctx| (entry.handler)(Arc::clone(&self.state), wanted, ctx);
         let page = self
             .wrapper
-            .call(labels, request, |page: &ResourcePage| page.text.len(), work)
+            .call(labels, request, |page: &ResourcePage| page.body.len(), work)
             .await
             .map_err(ToolError::into_protocol)?;
-        Ok(ReadResourceResult::new(vec![contents(
-            page, uri, &base, entry.mime,
-        )]))
+        let read = ReadResourceResult::new(vec![contents(page, uri, &base, entry.mime)]);
+        // What one caller may read another may not.
+        Ok(read
+            .with_ttl_ms(entry.fresh_ms)
+            .with_cache_scope(CacheScope::Private))
     }
 
     pub(super) async fn write_prompt(
@@ -168,7 +171,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             })
         };
         let size =
-            |messages: &Vec<Message>| messages.iter().map(|message| message.text.len()).sum();
+            |messages: &Vec<Message>| messages.iter().map(|message| message.block.len()).sum();
         let messages = self.wrapper.call(labels, request, size, work).await;
         let messages = messages.map_err(ToolError::into_protocol)?;
         let messages = messages.into_iter().map(|message| {
@@ -177,7 +180,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             } else {
                 rmcp::model::Role::Assistant
             };
-            PromptMessage::new_text(role, message.text)
+            PromptMessage::new(role, message.block.into_content())
         });
         Ok(GetPromptResult::new(messages.collect()).with_description(entry.description))
     }

@@ -4,17 +4,19 @@
 //! prompts themselves (`dispatch`).
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ResourceTemplate,
-    ServerCapabilities, ServerConfig,
+    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
+    CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ResourceTemplate, ServerCapabilities, ServerConfig,
+    SetLevelRequestMethod,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
 use super::Server;
 use super::dispatch::shown;
+use crate::log::{Wanted, is_modern};
 
 /// How long a client may keep a list: what a server offers does not change while it runs.
 const LISTS_FRESH_MS: u64 = 5 * 60 * 1_000;
@@ -42,6 +44,7 @@ const KNOWN_METHODS: &[&str] = &[
     "prompts/get",
     "completion/complete",
     "subscriptions/listen",
+    "logging/setLevel",
 ];
 
 /// The error for a request that no handler takes.
@@ -70,6 +73,12 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         }
         let identity =
             Implementation::new(self.spec.name, self.spec.version).with_title(self.spec.title);
+        if self.completes() {
+            capabilities.completions = Some(Default::default());
+        }
+        if self.wrapper.levels.is_some() {
+            capabilities.logging = Some(Default::default());
+        }
         ServerConfig::new(capabilities)
             .with_server_info(identity)
             .with_instructions(self.spec.instructions)
@@ -82,7 +91,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
     ) -> Result<ListToolsResult, ErrorData> {
         refuse_cursor(params)?;
         let tools = self.tools.iter().map(|entry| entry.listed.clone());
-        Ok(ListToolsResult::with_all_items(tools.collect()).with_ttl_ms(LISTS_FRESH_MS))
+        Ok(ListToolsResult::with_all_items(tools.collect())
+            .with_ttl_ms(LISTS_FRESH_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn call_tool(
@@ -93,8 +104,14 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         let entry = self.tool_entry(&params.name)?;
         Ok(self
             .run_tool(entry, params.arguments, &request)
-            .await
+            .await?
             .into())
+    }
+
+    /// What the HTTP transport checks `Mcp-Param-…` headers against.
+    fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
+        let entry = self.tools.iter().find(|entry| entry.facts.name == name)?;
+        Some(entry.listed.clone())
     }
 
     async fn list_resources(
@@ -113,7 +130,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
                 .with_description(entry.description)
                 .with_mime_type(entry.mime)
         });
-        Ok(ListResourcesResult::with_all_items(listed.collect()).with_ttl_ms(LISTS_FRESH_MS))
+        Ok(ListResourcesResult::with_all_items(listed.collect())
+            .with_ttl_ms(LISTS_FRESH_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn list_resource_templates(
@@ -134,7 +153,8 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         });
         Ok(
             ListResourceTemplatesResult::with_all_items(listed.collect())
-                .with_ttl_ms(LISTS_FRESH_MS),
+                .with_ttl_ms(LISTS_FRESH_MS)
+                .with_cache_scope(CacheScope::Private),
         )
     }
 
@@ -153,7 +173,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
     ) -> Result<ListPromptsResult, ErrorData> {
         refuse_cursor(params)?;
         let listed = self.prompts.iter().map(|entry| entry.listed.clone());
-        Ok(ListPromptsResult::with_all_items(listed.collect()).with_ttl_ms(LISTS_FRESH_MS))
+        Ok(ListPromptsResult::with_all_items(listed.collect())
+            .with_ttl_ms(LISTS_FRESH_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn get_prompt(
@@ -162,6 +184,29 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         request: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         Ok(self.write_prompt(params, &request).await?.into())
+    }
+
+    async fn complete(
+        &self,
+        params: CompleteRequestParams,
+        request: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        self.complete_value(params, &request).await
+    }
+
+    async fn set_level(
+        &self,
+        wanted: Wanted,
+        request: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        match &self.wrapper.levels {
+            Some(levels) if !is_modern(&request) => {
+                levels.set(&request, &wanted);
+                Ok(())
+            }
+            // Without a session there is nothing to set; each request says what it wants.
+            _ => Err(ErrorData::method_not_found::<SetLevelRequestMethod>()),
+        }
     }
 
     /// What the protocol library could not make a request of its own of: methods nobody knows, and known

@@ -5,6 +5,7 @@
 //! by the protocol library (`handler`); transports (see `serve`), or what happens around a call (`call`).
 
 mod answer;
+mod completion;
 mod dispatch;
 mod handler;
 mod problems;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::{BoxFuture, Wrapper};
+use crate::log::Levels;
 use crate::{Caller, Prompt, Resource, Role, Tool};
 
 pub(crate) use handler::not_handled;
@@ -67,6 +69,7 @@ impl<S: Send + Sync + 'static> Server<S> {
                 clock: Arc::new(SystemClock),
                 call_log,
                 caller: Arc::new(Caller::local("local", Role::Admin)),
+                levels: None,
                 closing: CancellationToken::new(),
                 running: TaskTracker::new(),
             },
@@ -108,6 +111,13 @@ impl<S: Send + Sync + 'static> Server<S> {
     #[must_use]
     pub fn prompt<P: Prompt<S>>(mut self) -> Self {
         self.prompts.push(PromptEntry::of::<P>());
+        self
+    }
+
+    /// Offers log messages to clients: without this, [`CallContext::log`](crate::CallContext::log) does nothing.
+    #[must_use]
+    pub fn logs(mut self) -> Self {
+        self.wrapper.levels = Some(Levels::default());
         self
     }
 

@@ -46,10 +46,8 @@ impl<S: Send + Sync + 'static> Server<S> {
                 !names[..position].contains(&name),
                 format!("{name}: is offered twice"),
             );
-            for (side, schema) in [
-                ("input", &facts.input_schema),
-                ("output", &facts.output_schema),
-            ] {
+            let output = facts.output_schema.iter().map(|schema| ("output", schema));
+            for (side, schema) in output.chain([("input", &facts.input_schema)]) {
                 demand(
                     is_plain_object(schema),
                     format!("{name}: the {side} schema's root is not a plain object"),

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use rmcp::model::JsonObject;
 
-use super::answer::Answer;
 use crate::call::BoxFuture;
 use crate::decode::{self, Shape};
 use crate::prompt::PromptArguments;
 use crate::resource::Template;
 use crate::{
-    CallContext, Effect, Message, Prompt, Render, Resource, ResourcePage, ResourceRequest, Role,
-    Tool, ToolError, schema,
+    Answer, CallContext, Completing, Effect, IntoAnswer, Message, Prompt, Resource, ResourcePage,
+    ResourceRequest, Role, Tool, ToolError,
 };
 
 type ToolHandler<S> = fn(
@@ -28,6 +27,8 @@ type ResourceHandler<S> =
     fn(Arc<S>, ResourceRequest, CallContext) -> BoxFuture<'static, Result<ResourcePage, ToolError>>;
 type PromptHandler<S> =
     fn(Arc<S>, PromptArguments, CallContext) -> BoxFuture<'static, Result<Vec<Message>, ToolError>>;
+pub(super) type Completer<S> =
+    fn(Arc<S>, Completing, CallContext) -> BoxFuture<'static, Result<Vec<String>, ToolError>>;
 
 pub(super) struct ToolEntry<S> {
     pub(super) facts: ToolFacts,
@@ -42,14 +43,14 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
             effect: T::EFFECT,
             role: T::ROLE,
             open_world: T::OPEN_WORLD,
-            input_schema: Arc::new(schema::of_params::<T::Params>()),
-            output_schema: Arc::new(schema::of_output::<T::Output>()),
+            input_schema: Arc::new(T::input_schema()),
+            output_schema: T::Output::schema().map(Arc::new),
         };
-        let listed =
+        let mut listed =
             rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, Arc::clone(&facts.input_schema))
                 .with_title(T::TITLE)
-                .with_raw_output_schema(Arc::clone(&facts.output_schema))
                 .with_annotations(T::EFFECT.annotations(T::OPEN_WORLD));
+        listed.output_schema.clone_from(&facts.output_schema);
         ToolEntry {
             facts,
             listed,
@@ -71,8 +72,8 @@ pub struct ToolFacts {
     pub open_world: bool,
     /// The JSON schema of its arguments.
     pub input_schema: Arc<JsonObject>,
-    /// The JSON schema of its answer.
-    pub output_schema: Arc<JsonObject>,
+    /// The JSON schema of its structured answer, if it gives one.
+    pub output_schema: Option<Arc<JsonObject>>,
 }
 
 pub(super) struct ResourceEntry<S> {
@@ -82,8 +83,11 @@ pub(super) struct ResourceEntry<S> {
     pub(super) description: &'static str,
     pub(super) mime: &'static str,
     pub(super) role: Role,
+    pub(super) fresh_ms: u64,
     pub(super) template: Template,
     pub(super) handler: ResourceHandler<S>,
+    pub(super) completes: &'static [&'static str],
+    pub(super) completer: Completer<S>,
 }
 
 impl<S: Send + Sync + 'static> ResourceEntry<S> {
@@ -95,8 +99,11 @@ impl<S: Send + Sync + 'static> ResourceEntry<S> {
             description: R::DESCRIPTION,
             mime: R::MIME,
             role: R::ROLE,
+            fresh_ms: R::FRESH_MS,
             template: Template::parse(R::URI),
             handler: |state, request, ctx| Box::pin(R::read(state, request, ctx)),
+            completes: R::COMPLETES,
+            completer: |state, completing, ctx| Box::pin(R::complete(state, completing, ctx)),
         }
     }
 }
@@ -108,6 +115,8 @@ pub(super) struct PromptEntry<S> {
     pub(super) arguments: &'static [crate::PromptArgument],
     pub(super) role: Role,
     pub(super) handler: PromptHandler<S>,
+    pub(super) completes: &'static [&'static str],
+    pub(super) completer: Completer<S>,
 }
 
 impl<S: Send + Sync + 'static> PromptEntry<S> {
@@ -127,6 +136,8 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
             arguments: P::ARGUMENTS,
             role: P::ROLE,
             handler: |state, arguments, ctx| Box::pin(P::messages(state, arguments, ctx)),
+            completes: P::COMPLETES,
+            completer: |state, completing, ctx| Box::pin(P::complete(state, completing, ctx)),
         }
     }
 }
@@ -146,13 +157,6 @@ fn handle_tool<S: Send + Sync + 'static, T: Tool<S>>(
         };
         let params: T::Params = decode::params(arguments, bytes, &shape)?;
         let output = T::call(state, params, ctx).await?;
-        let structured = serde_json::to_value(&output).map_err(|error| {
-            ToolError::internal(format!("{name}: the answer could not be written: {error}"))
-        })?;
-        Ok(Answer {
-            structured,
-            text: output.text(),
-            links: output.links(),
-        })
+        output.into_answer()
     })
 }

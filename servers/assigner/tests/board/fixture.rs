@@ -69,7 +69,7 @@ impl Rig {
             let each = |facts| (facts_name(facts), Value::Object(of(facts).clone()));
             server.tools().map(each).collect::<Map<String, Value>>()
         };
-        let output_schemas = schemas(|facts| &facts.output_schema);
+        let output_schemas = schemas(|facts| facts.output_schema.as_ref().unwrap());
         let input_schemas = schemas(|facts| &facts.input_schema);
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (read, write) = tokio::io::split(theirs);
