@@ -80,7 +80,7 @@ impl Wrapper {
             .logging(self.server, self.wanted_logs(request));
         let caller = Arc::clone(context.caller());
         let trace = context.trace().map(str::to_owned);
-        let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, trace);
+        let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, http = context.http_request().map(tracing::field::display), trace);
         let ending = if caller.role < labels.role {
             Ending::Returned(Err(forbidden(&labels, &caller)))
         } else {
@@ -89,6 +89,11 @@ impl Wrapper {
                 .await
         };
         let (outcome, answer) = conclude(ending, &labels.name);
+        let answer = answer.map_err(|error| match error.kind {
+            // The client still waits: it did not give up, we do.
+            ErrorKind::Cancelled if self.closing.is_cancelled() => ending_soon(),
+            _ => error,
+        });
         let row = CallRow {
             at_ms,
             server: self.server.into(),
@@ -190,6 +195,11 @@ fn forbidden(labels: &Labels, caller: &Caller) -> ToolError {
 fn bug(name: &str) -> ToolError {
     ToolError::internal(format!("{name} failed in a way it should not: this is a bug; the server goes on"))
         .hint("look at the state before calling again, part of the work may be done; report the bug with the server's standard error")
+}
+
+fn ending_soon() -> ToolError {
+    ToolError::new(ErrorKind::Cancelled, "the server is ending and gave the call up")
+        .hint("call again when the server has been started again; look at the state first, part of the work may be done")
 }
 
 fn too_slow(name: &str) -> ToolError {

@@ -26,6 +26,7 @@ pub struct CallContext {
     id: RequestId,
     trace: Option<Arc<str>>,
     caller: Arc<Caller>,
+    http_request: Option<crate::http::RequestId>,
     cancelled: CancellationToken,
     progress: Option<Arc<Progress>>,
     peer: Peer<RoleServer>,
@@ -50,6 +51,7 @@ impl CallContext {
         CallContext {
             id: request.id.clone(),
             caller: over_network(request).unwrap_or_else(|| Arc::clone(local)),
+            http_request: http_request(request),
             trace: request
                 .meta
                 .get_traceparent()
@@ -89,6 +91,11 @@ impl CallContext {
     /// The caller's trace id (32 hexadecimal digits), where it sent one.
     pub fn trace(&self) -> Option<&str> {
         self.trace.as_deref()
+    }
+
+    /// What the HTTP request is called in errors and log lines, where the call came in over HTTP.
+    pub fn http_request(&self) -> Option<&crate::http::RequestId> {
+        self.http_request.as_ref()
     }
 
     /// Who calls.
@@ -147,6 +154,12 @@ impl CallContext {
 fn over_network(request: &RequestContext<RoleServer>) -> Option<Arc<Caller>> {
     let head = request.extensions.get::<http::request::Parts>()?;
     head.extensions.get::<Arc<Caller>>().cloned()
+}
+
+/// The name that the HTTP transports gave the request.
+pub(crate) fn http_request(request: &RequestContext<RoleServer>) -> Option<crate::http::RequestId> {
+    let head = request.extensions.get::<http::request::Parts>()?;
+    head.extensions.get().cloned()
 }
 
 struct Progress {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData};
+use rmcp::model::{CallToolResult, ContentBlock, ErrorCode, ErrorData, MetaObject};
 use serde_json::json;
 
 use crate::Ability;
@@ -130,12 +130,16 @@ impl ToolError {
 
     /// A tool's error as its caller's era wants it: since 2026-07-28 there is a protocol error for what the
     /// client did not declare; everything else is a result that the model reads.
-    pub(crate) fn into_answer(self, modern: bool) -> Result<CallToolResult, ErrorData> {
+    pub(crate) fn into_answer(
+        self,
+        modern: bool,
+        request: Option<crate::http::RequestId>,
+    ) -> Result<CallToolResult, ErrorData> {
         match self.kind {
             ErrorKind::ClientLacks(ability) if modern => Err(
                 ErrorData::missing_required_client_capability(ability.capabilities()),
             ),
-            _ => Ok(self.into_result()),
+            _ => Ok(self.into_result_of(request)),
         }
     }
 
@@ -143,6 +147,17 @@ impl ToolError {
     /// the output schema have nothing to reject.
     pub(crate) fn into_result(self) -> CallToolResult {
         CallToolResult::error(vec![ContentBlock::text(self.to_string())])
+    }
+
+    /// As [`ToolError::into_result`], with the name of the request it is about.
+    pub(crate) fn into_result_of(self, request: Option<crate::http::RequestId>) -> CallToolResult {
+        let mut result = self.into_result();
+        if let Some(request) = request {
+            let mut meta = MetaObject::new();
+            meta.insert("callboard/request".to_owned(), json!(request.as_str()));
+            result.meta = Some(meta);
+        }
+        result
     }
 
     /// The error of a resource or prompt, which have no error results of their own in the protocol.

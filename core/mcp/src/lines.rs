@@ -183,7 +183,7 @@ impl Drop for FlushAgain<'_> {
 }
 
 /// Whether the library takes `request` as the begin of a session.
-fn begins_session(request: &ClientRequest) -> bool {
+pub(crate) fn begins_session(request: &ClientRequest) -> bool {
     match request {
         ClientRequest::InitializeRequest(_) => true,
         ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,

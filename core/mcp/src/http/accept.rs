@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guarded::{Activity, Guarded};
+use super::held::hold;
 use super::route::Site;
 use super::stop::EndedAtOnce;
 use super::{Http, Listener, Stop};
@@ -26,6 +27,8 @@ use super::{Http, Listener, Stop};
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// When the system has no more descriptors, how long until we ask again.
 const BREATH: Duration = Duration::from_millis(50);
+/// After this much silence the system asks a peer whether it is still there.
+const SILENT: Duration = Duration::from_secs(15);
 
 /// How the connections of one server are told to end.
 #[derive(Clone, Default)]
@@ -37,9 +40,16 @@ struct Ends {
 }
 
 pub(crate) async fn serve(http: Http, listener: Listener, stop: Stop) -> Result<(), EndedAtOnce> {
+    let load = http.load();
     let site = Arc::new(Site::new(http));
     let ends = Ends::default();
+    load.begin(&site, &ends.open);
     let accepting = tokio::spawn(accept(listener, Arc::clone(&site), ends.clone()));
+    let sweeping: Vec<_> = site
+        .mounts
+        .iter()
+        .map(|mount| tokio::spawn(mount.sweep()))
+        .collect();
     stop.said().await;
     tracing::info!("ending: nothing new begins, running calls may end");
     site.begin_to_end();
@@ -51,6 +61,7 @@ pub(crate) async fn serve(http: Http, listener: Listener, stop: Stop) -> Result<
         }
     };
     accepting.abort();
+    sweeping.iter().for_each(tokio::task::JoinHandle::abort);
     ends.now.cancel();
     ends.open.close();
     ends.open.wait().await;
@@ -70,9 +81,7 @@ async fn wind_down(site: &Site, ends: &Ends) {
         mount.give_up();
     }
     let _ = tokio::time::timeout(LAST_ANSWERS, at_rest(site)).await;
-    for mount in &site.mounts {
-        mount.hang_up();
-    }
+    futures_util::future::join_all(site.mounts.iter().map(|mount| mount.hang_up())).await;
     ends.soon.cancel();
     ends.open.close();
     let _ = tokio::time::timeout(LAST_ANSWERS, ends.open.wait()).await;
@@ -131,7 +140,14 @@ async fn accept(listener: Listener, site: Arc<Site>, ends: Ends) {
 
 /// Small answers leave at once, and a peer that has vanished is noticed.
 fn prepare(stream: &TcpStream) {
-    let set = stream.set_nodelay(true);
+    let set = stream.set_nodelay(true).and_then(|()| {
+        sockopt::set_socket_keepalive(stream, true)?;
+        sockopt::set_tcp_keepidle(stream, SILENT)?;
+        sockopt::set_tcp_keepintvl(stream, SILENT)?;
+        sockopt::set_tcp_keepcnt(stream, 2)?;
+        let most = u32::try_from(2 * SILENT.as_millis()).unwrap_or(u32::MAX);
+        Ok(sockopt::set_tcp_user_timeout(stream, most)?)
+    });
     if let Err(error) = set {
         tracing::debug!(%error, "a connection could not be set up");
     }
@@ -150,12 +166,7 @@ where
             activity.answering();
             let answered = Answered(activity);
             let answer = site.answer(request, from).await;
-            Ok::<_, Infallible>(answer.map(|body| {
-                body.map_frame(move |frame| {
-                    let _ = &answered;
-                    frame
-                })
-            }))
+            Ok::<_, Infallible>(hold(answer, answered))
         }
     });
     let mut connection = std::pin::pin!(

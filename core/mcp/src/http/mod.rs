@@ -6,36 +6,46 @@
 
 mod accept;
 mod answer;
+mod events;
 mod guarded;
+mod held;
 mod limits;
 mod listen;
+mod load;
 mod mount;
 mod names;
 mod open;
 mod random;
 mod request_id;
 mod route;
+mod session;
 mod stop;
 
 pub use limits::Limits;
 pub use listen::{ListenError, Listener, Plaintext};
-pub use names::Names;
+pub use load::Load;
+pub use names::{NameError, Names};
 pub use open::Open;
 pub use request_id::RequestId;
-pub use stop::Stop;
+pub use stop::{EndedAtOnce, Stop};
 
 use std::sync::Arc;
 
 use crate::{Gate, Server};
 use mount::{Mount, Mounted};
+use session::Quota;
 
 /// Servers that are to be served over HTTP: mount them, then [`Http::serve`].
 pub struct Http {
     gate: Arc<dyn Gate>,
     names: Names,
     limits: Limits,
-    mounts: Vec<Arc<dyn Mount>>,
+    mounts: Vec<Mounting>,
+    load: Load,
 }
+
+/// Mounts a server once the limits are known.
+type Mounting = Box<dyn Fn(&Limits, &Arc<Quota>) -> Arc<dyn Mount> + Send>;
 
 impl Http {
     /// No server yet. `gate` is asked about every request, `/health` and `/ready` excepted.
@@ -46,6 +56,7 @@ impl Http {
             names: Names::loopback(),
             limits: Limits::default(),
             mounts: Vec::new(),
+            load: Load::default(),
         }
     }
 
@@ -66,19 +77,25 @@ impl Http {
     /// Serves `server` under `/<its name>/`. The order of these calls is the order in which they are named.
     #[must_use]
     pub fn mount<S: Send + Sync + 'static>(mut self, server: Server<S>) -> Self {
-        self.mounts
-            .push(Arc::new(Mounted::new(server, &self.limits)));
+        let server = Arc::new(server);
+        self.mounts.push(Box::new(move |limits, quota| {
+            Arc::new(Mounted::new(Arc::clone(&server), limits, quota))
+        }));
         self
+    }
+
+    /// Tells what is open while this serves.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        self.load.clone()
     }
 
     /// Serves until `stop` says so and everything has ended: running calls get [`Limits::ending`], then they
     /// are answered as cancelled; then every stream is closed and the servers' shutdown hooks run.
     ///
     /// # Errors
-    /// [`stop::EndedAtOnce`] when the second word came before that.
+    /// [`EndedAtOnce`] when the second word came before that.
     pub async fn serve(self, listener: Listener, stop: Stop) -> Result<(), EndedAtOnce> {
         accept::serve(self, listener, stop).await
     }
 }
-
-pub use stop::EndedAtOnce;

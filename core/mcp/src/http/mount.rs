@@ -7,22 +7,44 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
+use http::request::Parts;
 use http_body_util::Full;
-use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
+use rmcp::model::{
+    ClientJsonRpcMessage, ErrorData, GetExtensions, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+};
+use rmcp::transport::TransportAdapterIdentity;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
-use super::Limits;
 use super::answer::Answer;
+use super::session::{
+    AT_WORK, Bounds, OWNER, Owner, Quota, ServerEnd, Session, SessionError, Style, Table,
+};
+use super::{Limits, events};
 use crate::Server;
 use crate::call::BoxFuture;
+use crate::server::not_handled;
 
 /// What the rest of this module asks of a server.
 pub(crate) trait Mount: Send + Sync + 'static {
     /// Its name, which is its path.
     fn name(&self) -> &'static str;
     /// Answers a request of Streamable HTTP that was let in.
-    fn streamable(&self, request: Request<Full<Bytes>>) -> BoxFuture<'static, Answer>;
+    fn streamable(&self, request: Request<Full<Bytes>>, owner: Owner)
+    -> BoxFuture<'static, Answer>;
+    /// Begins a session of the older transport, whose stream this is.
+    fn stream(&self, owner: Owner) -> Result<Answer, SessionError>;
+    /// Takes a message for a session of the older transport.
+    fn message(
+        &self,
+        session: &Session,
+        message: ClientJsonRpcMessage,
+        head: Parts,
+    ) -> Result<(), SessionError>;
+    /// The session of that id.
+    fn session(&self, id: &str) -> Option<Arc<Session>>;
+    /// Ends the sessions nobody uses, again and again.
+    fn sweep(&self) -> BoxFuture<'static, ()>;
     /// What is not ready, in a few words.
     fn ready(&self) -> BoxFuture<'_, Result<(), String>>;
     /// How many calls are at work.
@@ -31,25 +53,27 @@ pub(crate) trait Mount: Send + Sync + 'static {
     fn idle(&self) -> BoxFuture<'_, ()>;
     /// Tells the calls at work that nobody waits for them any more.
     fn give_up(&self);
-    /// Ends every session and stream.
-    fn hang_up(&self);
+    /// Ends every session and stream, after what waits on them.
+    fn hang_up(&self) -> BoxFuture<'_, ()>;
     /// Runs the shutdown hook and writes the last rows of the call log.
     fn shut_down(&self) -> BoxFuture<'_, ()>;
 }
 
 pub(crate) struct Mounted<S> {
     server: Arc<Server<S>>,
-    http: StreamableHttpService<Arc<Server<S>>, LocalSessionManager>,
+    http: StreamableHttpService<Arc<Server<S>>, Table>,
+    sessions: Arc<Table>,
+    ping_every: Duration,
     streams: CancellationToken,
 }
 
 /// What a shutdown hook may take, and the call log after it.
+const LAST_MESSAGES: Duration = Duration::from_secs(1);
 const HOOK: Duration = Duration::from_secs(5);
 const LAST_ROWS: Duration = Duration::from_secs(1);
 
 impl<S: Send + Sync + 'static> Mounted<S> {
-    pub(crate) fn new(server: Server<S>, limits: &Limits) -> Self {
-        let server = Arc::new(server);
+    pub(crate) fn new(server: Arc<Server<S>>, limits: &Limits, quota: &Arc<Quota>) -> Self {
         let streams = CancellationToken::new();
         let config = StreamableHttpServerConfig::default()
             // Both are checked before the gate.
@@ -58,23 +82,25 @@ impl<S: Send + Sync + 'static> Mounted<S> {
             .with_max_request_body_bytes(limits.body_bytes)
             .with_sse_keep_alive(Some(limits.ping_every))
             .with_cancellation_token(streams.clone());
-        let mut sessions = LocalSessionManager::default();
-        sessions.session_config = session_config(limits);
+        let bounds = Bounds {
+            waiting: limits.waiting,
+            resume_within: limits.resume_within,
+        };
+        let sessions = Table::new(Arc::clone(quota), bounds, limits.session_idle);
         let served = Arc::clone(&server);
-        let http =
-            StreamableHttpService::new(move || Ok(Arc::clone(&served)), Arc::new(sessions), config);
+        let http = StreamableHttpService::new(
+            move || Ok(Arc::clone(&served)),
+            Arc::clone(&sessions),
+            config,
+        );
         Mounted {
             server,
             http,
+            sessions,
+            ping_every: limits.ping_every,
             streams,
         }
     }
-}
-
-fn session_config(limits: &Limits) -> SessionConfig {
-    let mut config = SessionConfig::default();
-    config.keep_alive = Some(limits.session_idle);
-    config
 }
 
 impl<S: Send + Sync + 'static> Mount for Mounted<S> {
@@ -82,9 +108,88 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         self.server.wrapper.server
     }
 
-    fn streamable(&self, request: Request<Full<Bytes>>) -> BoxFuture<'static, Answer> {
+    fn streamable(
+        &self,
+        request: Request<Full<Bytes>>,
+        owner: Owner,
+    ) -> BoxFuture<'static, Answer> {
         let http = self.http.clone();
-        Box::pin(async move { http.handle(request).await })
+        Box::pin(OWNER.scope(owner, async move { http.handle(request).await }))
+    }
+
+    fn stream(&self, owner: Owner) -> Result<Answer, SessionError> {
+        let session = self.sessions.begin(owner, Style::Single)?;
+        let reader = session.common_line();
+        let endpoint = format!("/{}/message?sessionId={}", self.name(), session.id);
+        let (server, sessions) = (Arc::clone(&self.server), Arc::clone(&self.sessions));
+        let gone = CancellationToken::new();
+        let cut = gone.clone();
+        tokio::spawn(async move {
+            let end = ServerEnd(Arc::clone(&session));
+            let served = rmcp::service::serve_server_with_ct::<_, _, _, TransportAdapterIdentity>(
+                server, end, cut,
+            );
+            match served.await {
+                Ok(running) => {
+                    let _ = running.waiting().await;
+                }
+                Err(error) => tracing::debug!(%error, "no session came about"),
+            }
+            sessions.end(&session.id);
+        });
+        Ok(events::stream(
+            &endpoint,
+            reader,
+            self.ping_every,
+            gone.drop_guard(),
+        ))
+    }
+
+    fn message(
+        &self,
+        session: &Session,
+        mut message: ClientJsonRpcMessage,
+        head: Parts,
+    ) -> Result<(), SessionError> {
+        if !session.may_take(&message) {
+            if let JsonRpcMessage::Request(request) = &message {
+                let method = request.request.method().to_owned();
+                refuse(session, &request.id, not_handled(&method));
+            }
+            return Ok(());
+        }
+        match &mut message {
+            JsonRpcMessage::Request(request) => {
+                if session.at_work() >= AT_WORK {
+                    return Err(SessionError::Flooded);
+                }
+                if !session.note_request(&request.id) {
+                    let why = "a request with this id is at work; ids are used once";
+                    refuse(session, &request.id, ErrorData::invalid_request(why, None));
+                    return Ok(());
+                }
+                request.request.extensions_mut().insert(head);
+            }
+            JsonRpcMessage::Notification(notification) => {
+                notification.notification.extensions_mut().insert(head);
+            }
+            _ => {}
+        }
+        session.accept(message)
+    }
+
+    fn session(&self, id: &str) -> Option<Arc<Session>> {
+        self.sessions.get(id)
+    }
+
+    fn sweep(&self) -> BoxFuture<'static, ()> {
+        let sessions = Arc::clone(&self.sessions);
+        Box::pin(async move {
+            loop {
+                tokio::time::sleep(sessions.sweep_every()).await;
+                sessions.sweep();
+            }
+        })
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
@@ -105,8 +210,17 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         self.server.wrapper.closing.cancel();
     }
 
-    fn hang_up(&self) {
-        self.streams.cancel();
+    fn hang_up(&self) -> BoxFuture<'_, ()> {
+        let ended = self.sessions.end_all();
+        Box::pin(async move {
+            let flushed = async {
+                for session in ended {
+                    session.flushed().await;
+                }
+            };
+            let _ = tokio::time::timeout(LAST_MESSAGES, flushed).await;
+            self.streams.cancel();
+        })
     }
 
     fn shut_down(&self) -> BoxFuture<'_, ()> {
@@ -123,4 +237,8 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
             self.server.wrapper.call_log.flush(LAST_ROWS).await;
         })
     }
+}
+
+fn refuse(session: &Session, id: &RequestId, error: ErrorData) {
+    session.deliver(ServerJsonRpcMessage::error(error, Some(id.clone())));
 }

@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use rmcp::model::ClientJsonRpcMessage;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -19,9 +21,13 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::answer::{self, Answer, code};
+use super::held::hold;
 use super::mount::Mount;
+use super::session::{Owner, Quota, Session, SessionError, Style};
 use super::{Http, Limits, Names, RequestId, request_id};
 use crate::{Arrival, Caller, ErrorKind, Gate, Refusal, ToolError, Via};
+
+const HEADER_SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// What every connection shares.
 pub(crate) struct Site {
@@ -29,6 +35,7 @@ pub(crate) struct Site {
     names: Names,
     pub(crate) limits: Limits,
     pub(crate) mounts: Vec<Arc<dyn Mount>>,
+    pub(crate) quota: Arc<Quota>,
     /// Set when the process has been asked to end.
     ending: AtomicBool,
     /// Messages that are being answered, waits and streams excepted.
@@ -40,6 +47,10 @@ enum Place<'s> {
     Health,
     Ready,
     Streamable(&'s Arc<dyn Mount>),
+    /// The stream of the older transport.
+    Stream(&'s Arc<dyn Mount>),
+    /// Where the messages of the older transport go.
+    Message(&'s Arc<dyn Mount>),
     Nowhere,
 }
 
@@ -61,11 +72,15 @@ impl Site {
     pub(crate) fn new(http: Http) -> Self {
         let exchanges = TaskTracker::new();
         exchanges.close();
+        let limits = http.limits;
+        let quota = Quota::new(limits.sessions, limits.sessions_per_caller);
+        let mounts = http.mounts.iter().map(|mount| mount(&limits, &quota));
         Site {
             gate: http.gate,
             names: http.names,
-            limits: http.limits,
-            mounts: http.mounts,
+            mounts: mounts.collect(),
+            quota,
+            limits,
             ending: AtomicBool::new(false),
             exchanges,
         }
@@ -101,7 +116,10 @@ impl Site {
             uri: request.uri(),
             headers: request.headers(),
             from,
-            via: Via::Http,
+            via: match place {
+                Place::Stream(_) | Place::Message(_) => Via::Sse,
+                _ => Via::Http,
+            },
             request_id: id.as_str(),
         };
         if let Err(refusal) = self.names.check(arrival.uri, arrival.headers) {
@@ -117,8 +135,26 @@ impl Site {
             Ok(caller) => Arc::new(caller),
             Err(refusal) => return turn_away(&refusal, id),
         };
+        let owner = Owner::of(&caller);
+        let shown = match place {
+            Place::Streamable(mount) => session_shown(&request).and_then(|id| mount.session(&id)),
+            Place::Message(mount) => session_named(&request).and_then(|id| mount.session(&id)),
+            _ => None,
+        };
+        if shown
+            .as_ref()
+            .is_some_and(|session| *session.owner() != owner)
+        {
+            // To its caller it is as if there were none.
+            let refusal = no_session();
+            self.gate.turned_away(arrival, &refusal).await;
+            return answer::error(refusal.status, code::NO_SESSION, &refusal.error, None, id);
+        }
+        let let_in = LetIn { caller, owner, id };
         match place {
-            Place::Streamable(mount) => self.streamable(mount, request, caller, id).await,
+            Place::Streamable(mount) => self.streamable(mount, request, let_in).await,
+            Place::Stream(mount) => self.stream(mount, request.method(), let_in),
+            Place::Message(mount) => self.message(mount, shown, request, let_in).await,
             _ => self.nowhere(request.uri().path(), id),
         }
     }
@@ -136,6 +172,8 @@ impl Site {
         let mount = self.mounts.iter().find(|mount| mount.name() == name);
         match (mount, endpoint) {
             (Some(mount), "mcp") => Place::Streamable(mount),
+            (Some(mount), "sse") => Place::Stream(mount),
+            (Some(mount), "message") => Place::Message(mount),
             _ => Place::Nowhere,
         }
     }
@@ -176,7 +214,7 @@ impl Site {
     fn nowhere(&self, path: &str, id: &RequestId) -> Answer {
         let servers = self.mounts.iter().map(|mount| {
             let name = mount.name();
-            json!({ "name": name, "mcp": format!("/{name}/mcp") })
+            json!({ "name": name, "mcp": format!("/{name}/mcp"), "sse": format!("/{name}/sse") })
         });
         let value = json!({
             "error": {
@@ -194,10 +232,10 @@ impl Site {
         &self,
         mount: &Arc<dyn Mount>,
         request: Request<Incoming>,
-        caller: Arc<Caller>,
-        id: &RequestId,
+        let_in: LetIn<'_>,
     ) -> Answer {
-        let (mut head, body) = request.into_parts();
+        let id = let_in.id;
+        let (head, body) = request.into_parts();
         let body = match self.body(body, id).await {
             Ok(body) => body,
             Err(refused) => return *refused,
@@ -210,33 +248,79 @@ impl Site {
         } else {
             Peek::default()
         };
-        if self.is_ending() && (peek.method.is_some() && peek.id.is_some()) {
+        if self.is_ending() && peek.is_request() {
             return answer::refusal(&is_ending(), peek.id, id);
         }
-        head.extensions.insert(caller);
-        head.extensions.insert(id.clone());
-        let exchange = is_exchange(&peek).then(|| self.exchanges.token());
-        let answering = mount.streamable(Request::from_parts(head, Full::new(body)));
+        if peek.method.as_deref() == Some("initialize") && !self.quota.has_room(&let_in.owner) {
+            return answer::refusal(&not_taken(SessionError::Full), peek.id, id);
+        }
+        let exchange = peek.is_exchange().then(|| self.exchanges.token());
+        let (head, owner) = let_in.mark(head);
+        let answering = mount.streamable(Request::from_parts(head, Full::new(body)), owner);
         let Ok(answered) = tokio::time::timeout(self.limits.answer_within, answering).await else {
-            return answer::error(
-                StatusCode::GATEWAY_TIMEOUT,
-                code::INTERNAL,
-                &too_late(),
-                peek.id,
-                id,
-            );
+            let status = StatusCode::GATEWAY_TIMEOUT;
+            return answer::error(status, code::INTERNAL, &too_late(), peek.id, id);
         };
         if answered.status().is_client_error() || answered.status().is_server_error() {
             return explained(answered, peek.id, id).await;
         }
         // The exchange is over when its last byte is out.
-        answered.map(|body| {
-            body.map_frame(move |frame| {
-                let _ = &exchange;
-                frame
-            })
-            .boxed()
-        })
+        hold(answered, exchange)
+    }
+
+    fn stream(&self, mount: &Arc<dyn Mount>, method: &Method, let_in: LetIn<'_>) -> Answer {
+        if method != Method::GET {
+            return not_that_method("GET");
+        }
+        if self.is_ending() {
+            return answer::refusal(&is_ending(), None, let_in.id);
+        }
+        match mount.stream(let_in.owner) {
+            Ok(answer) => answer,
+            Err(error) => answer::refusal(&not_taken(error), None, let_in.id),
+        }
+    }
+
+    async fn message(
+        &self,
+        mount: &Arc<dyn Mount>,
+        session: Option<Arc<Session>>,
+        request: Request<Incoming>,
+        let_in: LetIn<'_>,
+    ) -> Answer {
+        let id = let_in.id;
+        if request.method() != Method::POST {
+            return not_that_method("POST");
+        }
+        let session = session.filter(|session| session.style() == Style::Single);
+        let Some(session) = session else {
+            let refusal = no_session();
+            return answer::error(refusal.status, code::NO_SESSION, &refusal.error, None, id);
+        };
+        let (head, body) = request.into_parts();
+        let body = match self.body(body, id).await {
+            Ok(body) => body,
+            Err(refused) => return *refused,
+        };
+        let peek = match peek(&body, id) {
+            Ok(peek) => peek,
+            Err(refused) => return *refused,
+        };
+        if self.is_ending() && peek.is_request() {
+            return answer::refusal(&is_ending(), peek.id, id);
+        }
+        let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
+            return *no_message(peek.id, id);
+        };
+        let (head, _) = let_in.mark(head);
+        match mount.message(&session, message, head) {
+            Ok(()) => {
+                let mut taken = Answer::new(answer::full("Accepted"));
+                *taken.status_mut() = StatusCode::ACCEPTED;
+                taken
+            }
+            Err(error) => answer::refusal(&not_taken(error), peek.id, id),
+        }
     }
 
     /// The whole body, if it is not too long and comes in time.
@@ -277,20 +361,58 @@ impl Site {
     }
 }
 
-/// A message is an exchange unless it opens a stream that has no end of its own.
-fn is_exchange(peek: &Peek) -> bool {
-    peek.method
-        .as_deref()
-        .is_some_and(|method| method != "subscriptions/listen")
+/// Who was let in, and with which request.
+struct LetIn<'r> {
+    caller: Arc<Caller>,
+    owner: Owner,
+    id: &'r RequestId,
+}
+
+impl LetIn<'_> {
+    /// The head of the request, which now says who makes it.
+    fn mark(self, mut head: Parts) -> (Parts, Owner) {
+        head.extensions.insert(self.caller);
+        head.extensions.insert(self.id.clone());
+        // Nothing behind the gate needs the token, and what is not there can't be told.
+        head.headers.remove(header::AUTHORIZATION);
+        head.headers.remove(header::COOKIE);
+        (head, self.owner)
+    }
+}
+
+impl Peek {
+    fn is_request(&self) -> bool {
+        self.method.is_some() && self.id.is_some()
+    }
+
+    /// Whether there is an answer to wait for: not where a stream is opened that has no end of its own.
+    fn is_exchange(&self) -> bool {
+        self.is_request() && self.method.as_deref() != Some("subscriptions/listen")
+    }
+}
+
+/// The session that a request of Streamable HTTP shows.
+fn session_shown(request: &Request<Incoming>) -> Option<String> {
+    let shown = request.headers().get(HEADER_SESSION)?;
+    shown.to_str().ok().map(str::to_owned)
+}
+
+/// The session that a message of the older transport names.
+fn session_named(request: &Request<Incoming>) -> Option<String> {
+    let named = request.uri().query()?.split('&');
+    let mut ids = named.filter_map(|pair| pair.strip_prefix("sessionId="));
+    ids.next().map(str::to_owned)
 }
 
 fn peek(body: &[u8], id: &RequestId) -> Result<Peek, Box<Answer>> {
-    let error = match serde_json::from_slice(body) {
-        Ok(peek) => return Ok(peek),
-        Err(error) => error,
-    };
-    let is_json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
-    let (code, message) = if !is_json {
+    let first = body.trim_ascii_start().first();
+    // An array would fill the fields in their order.
+    if first == Some(&b'{')
+        && let Ok(peek) = serde_json::from_slice(body)
+    {
+        return Ok(peek);
+    }
+    let (code, message) = if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
         (
             code::PARSE,
             format!(
@@ -298,7 +420,7 @@ fn peek(body: &[u8], id: &RequestId) -> Result<Peek, Box<Answer>> {
                 crate::clip(&error.to_string(), 200)
             ),
         )
-    } else if body.trim_ascii_start().first() == Some(&b'[') {
+    } else if first == Some(&b'[') {
         (
             code::INVALID_REQUEST,
             "batches are not taken; send one message at a time".to_owned(),
@@ -319,6 +441,18 @@ fn peek(body: &[u8], id: &RequestId) -> Result<Peek, Box<Answer>> {
     )))
 }
 
+fn no_message(message: Option<Value>, id: &RequestId) -> Box<Answer> {
+    let error = ToolError::invalid("the message is JSON but no JSON-RPC 2.0 message");
+    let status = StatusCode::BAD_REQUEST;
+    Box::new(answer::error(
+        status,
+        code::INVALID_REQUEST,
+        &error,
+        message,
+        id,
+    ))
+}
+
 /// An error answer of the protocol library, with the message's id and the request's.
 async fn explained(answered: Answer, message: Option<Value>, id: &RequestId) -> Answer {
     let (mut head, body) = answered.into_parts();
@@ -327,11 +461,20 @@ async fn explained(answered: Answer, message: Option<Value>, id: &RequestId) -> 
         .await
         .map(|body| body.to_bytes())
         .unwrap_or_default();
+    if head.status == StatusCode::NOT_FOUND && !bytes.starts_with(b"{") {
+        let refusal = no_session();
+        return answer::error(
+            refusal.status,
+            code::NO_SESSION,
+            &refusal.error,
+            message,
+            id,
+        );
+    }
     let mut value: Value = match serde_json::from_slice(&bytes) {
         Ok(value @ Value::Object(_)) => value,
         _ => {
             let code = match head.status {
-                StatusCode::NOT_FOUND => code::NO_SESSION,
                 status if status.is_server_error() => code::INTERNAL,
                 _ => code::INVALID_REQUEST,
             };
@@ -367,6 +510,27 @@ fn is_ending() -> Refusal {
         error: ToolError::unavailable("this process is ending and begins nothing new")
             .hint("call again in a few seconds, when it has been started again"),
         retry_after: Some(Duration::from_secs(3)),
+    }
+}
+
+fn no_session() -> Refusal {
+    Refusal {
+        status: StatusCode::NOT_FOUND,
+        error: ToolError::not_found("there is no such session, or no longer")
+            .hint("begin a new one: initialize, or open the event stream again"),
+        retry_after: None,
+    }
+}
+
+fn not_taken(error: SessionError) -> Refusal {
+    match error {
+        SessionError::Full | SessionError::Flooded => Refusal {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            error: ToolError::new(ErrorKind::Limit, error.to_string())
+                .hint("end sessions that are not needed, or wait for answers that are under way"),
+            retry_after: Some(Duration::from_secs(1)),
+        },
+        SessionError::Ended | SessionError::Unknown | SessionError::NoSuchEvent => no_session(),
     }
 }
 

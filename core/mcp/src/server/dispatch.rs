@@ -16,6 +16,7 @@ use super::Server;
 use super::answer::contents;
 use super::registry::ToolEntry;
 use crate::call::{BoxFuture, Labels};
+use crate::context::http_request;
 use crate::decode::{self, Shape, json_bytes, object_bytes};
 use crate::log::is_modern;
 use crate::prompt::PromptArguments;
@@ -51,7 +52,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             .await
         {
             Ok(answer) => Ok(answer.into_result()),
-            Err(error) => error.into_answer(is_modern(request)),
+            Err(error) => error.into_answer(is_modern(request), http_request(request)),
         }
     }
 
@@ -99,7 +100,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             .await;
         match refused {
             Ok(answer) => Ok(answer.into_result()),
-            Err(error) => error.into_answer(is_modern(request)),
+            Err(error) => error.into_answer(is_modern(request), http_request(request)),
         }
     }
 

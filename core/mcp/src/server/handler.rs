@@ -13,9 +13,11 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
+use serde_json::json;
 
 use super::Server;
 use super::dispatch::shown;
+use crate::context::http_request;
 use crate::log::{Wanted, is_modern};
 
 /// How long a client may keep a list: what a server offers does not change while it runs.
@@ -62,6 +64,17 @@ pub(crate) fn not_handled(method: &str) -> ErrorData {
     )
 }
 
+/// `error` with the name of the HTTP request it is about, where there is one.
+fn named(mut error: ErrorData, request: &RequestContext<RoleServer>) -> ErrorData {
+    if let Some(name) = http_request(request) {
+        let data = error.data.get_or_insert_with(|| json!({}));
+        if let Some(data) = data.as_object_mut() {
+            data.insert("requestId".to_owned(), json!(name.as_str()));
+        }
+    }
+    error
+}
+
 impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
     fn get_info(&self) -> ServerConfig {
         let mut capabilities = ServerCapabilities::builder().enable_tools().build();
@@ -101,7 +114,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         params: CallToolRequestParams,
         request: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let entry = self.tool_entry(&params.name)?;
+        let entry = self
+            .tool_entry(&params.name)
+            .map_err(|error| named(error, &request))?;
         Ok(self
             .run_tool(entry, params.arguments, &request)
             .await?
@@ -163,7 +178,8 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         params: ReadResourceRequestParams,
         request: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        Ok(self.read(params.uri, &request).await?.into())
+        let page = self.read(params.uri, &request).await;
+        Ok(page.map_err(|error| named(error, &request))?.into())
     }
 
     async fn list_prompts(
@@ -183,7 +199,8 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         params: GetPromptRequestParams,
         request: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        Ok(self.write_prompt(params, &request).await?.into())
+        let prompt = self.write_prompt(params, &request).await;
+        Ok(prompt.map_err(|error| named(error, &request))?.into())
     }
 
     async fn complete(
@@ -191,7 +208,8 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         params: CompleteRequestParams,
         request: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        self.complete_value(params, &request).await
+        let completed = self.complete_value(params, &request).await;
+        completed.map_err(|error| named(error, &request))
     }
 
     async fn set_level(
@@ -217,9 +235,10 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         request: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         if custom.method != "tools/call" {
-            return Err(not_handled(&custom.method));
+            return Err(named(not_handled(&custom.method), &request));
         }
-        let mut result = self.misshapen_call(custom.params, &request).await?;
+        let result = self.misshapen_call(custom.params, &request).await;
+        let mut result = result.map_err(|error| named(error, &request))?;
         if request
             .protocol_version()
             .is_none_or(|version| version < ProtocolVersion::V_2026_07_28)

@@ -1,0 +1,434 @@
+//! Sessions over HTTP: whose they are, what a broken stream means, and that nothing stays behind.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod fixture;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use callboard_mcp::http::Limits;
+use fixture::web::{Exchange, Web};
+use serde_json::{Value, json};
+
+fn quick() -> Limits {
+    Limits {
+        resume_within: Duration::from_millis(150),
+        ..Limits::default()
+    }
+}
+
+/// A session of the older transport: its stream, and where its messages go.
+async fn sse(web: &Web, token: &str) -> (Exchange, String) {
+    let bearer = format!("Bearer {token}");
+    let mut stream = web
+        .send("GET", "/fixture/sse", &[("authorization", &bearer)], "")
+        .await;
+    assert_eq!(stream.status, 200);
+    let event = stream.event().await.unwrap();
+    let endpoint = event
+        .strip_prefix("event: endpoint\ndata: ")
+        .unwrap()
+        .trim()
+        .to_owned();
+    let params = json!({"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    tell(
+        web,
+        token,
+        &endpoint,
+        &json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}),
+    )
+    .await;
+    let begun = stream.message().await.unwrap();
+    assert_eq!(begun["result"]["protocolVersion"], "2024-11-05", "{begun}");
+    tell(
+        web,
+        token,
+        &endpoint,
+        &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+    )
+    .await;
+    (stream, endpoint)
+}
+
+async fn tell(web: &Web, token: &str, endpoint: &str, message: &Value) {
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let mut told = web
+        .send("POST", endpoint, &headers, &message.to_string())
+        .await;
+    let said = told.body().await;
+    assert_eq!(told.status, 202, "{said}");
+}
+
+fn call(id: u64, tool: &str, arguments: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+}
+
+#[tokio::test]
+async fn the_older_transport_answers_on_its_one_stream() {
+    let web = Web::plain().await;
+    let (mut stream, endpoint) = sse(&web, "ann").await;
+    for id in 1..=3 {
+        tell(
+            &web,
+            "ann",
+            &endpoint,
+            &call(id, "note_add", json!({"title": "x"})),
+        )
+        .await;
+        let answer = stream.message().await.unwrap();
+        assert_eq!(answer["id"], id);
+        assert_eq!(answer["result"]["isError"], false, "{answer}");
+    }
+    // One that nobody knows, and one that is in use.
+    tell(
+        &web,
+        "ann",
+        &endpoint,
+        &json!({"jsonrpc": "2.0", "id": 4, "method": "nope"}),
+    )
+    .await;
+    assert_eq!(stream.message().await.unwrap()["error"]["code"], -32601);
+    tell(&web, "ann", &endpoint, &call(5, "note_wait", json!({}))).await;
+    web.board.waiting.notified().await;
+    tell(
+        &web,
+        "ann",
+        &endpoint,
+        &call(5, "note_add", json!({"title": "x"})),
+    )
+    .await;
+    assert_eq!(stream.message().await.unwrap()["error"]["code"], -32600);
+    drop(stream);
+    web.until_empty().await;
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_before_a_session_do_no_harm() {
+    let web = Web::plain().await;
+    let bearer = [("authorization", "Bearer ann")];
+    let mut stream = web.send("GET", "/fixture/sse", &bearer, "").await;
+    let event = stream.event().await.unwrap();
+    let endpoint = event
+        .strip_prefix("event: endpoint\ndata: ")
+        .unwrap()
+        .trim()
+        .to_owned();
+    tell(
+        &web,
+        "ann",
+        &endpoint,
+        &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+    )
+    .await;
+    tell(
+        &web,
+        "ann",
+        &endpoint,
+        &json!({"jsonrpc": "2.0", "id": 1, "method": "nope"}),
+    )
+    .await;
+    assert_eq!(stream.message().await.unwrap()["error"]["code"], -32601);
+    tell(
+        &web,
+        "ann",
+        &endpoint,
+        &json!({"jsonrpc": "2.0", "id": 2, "method": "ping"}),
+    )
+    .await;
+    assert_eq!(stream.message().await.unwrap()["id"], 2);
+    drop(stream);
+    web.until_empty().await;
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_is_unknown_to_everybody_else() {
+    let web = Web::plain().await;
+    let session = web.session("ann").await;
+    let (stream, endpoint) = sse(&web, "ann").await;
+    let mut unknown = web
+        .call("bob", "s_0000", 1, "note_add", json!({"title": "x"}))
+        .await;
+    let mut foreign = web
+        .call("bob", &session, 1, "note_add", json!({"title": "x"}))
+        .await;
+    assert_eq!((unknown.status, foreign.status), (404, 404));
+    let (unknown, foreign) = (unknown.json().await, foreign.json().await);
+    assert_eq!(unknown["error"]["code"], foreign["error"]["code"]);
+    assert_eq!(unknown["error"]["message"], foreign["error"]["message"]);
+    let bob = [
+        ("authorization", "Bearer bob"),
+        ("mcp-session-id", session.as_str()),
+        ("accept", "text/event-stream"),
+    ];
+    for method in ["GET", "DELETE"] {
+        assert_eq!(
+            web.send(method, "/fixture/mcp", &bob, "").await.status,
+            404,
+            "{method}"
+        );
+    }
+    let foreign = web
+        .send(
+            "POST",
+            &endpoint,
+            &bob[..1],
+            &call(1, "note_add", json!({"title": "x"})).to_string(),
+        )
+        .await;
+    assert_eq!(foreign.status, 404);
+    assert_eq!(web.gate.turned_away.lock().unwrap().as_slice(), [404; 4]);
+    assert_eq!(web.board.added.load(Ordering::SeqCst), 0);
+    // It still is ann's.
+    let answer = web
+        .call("ann", &session, 1, "note_add", json!({"title": "x"}))
+        .await
+        .message()
+        .await;
+    assert_eq!(answer.unwrap()["result"]["isError"], false);
+    drop(stream);
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn hanging_up_cancels_the_call_of_the_newer_era() {
+    let web = Web::plain().await;
+    let mut waiting = Exchange::connect(web.address).await;
+    let (headers, body) = fixture::web::modern(1, "note_wait", json!({}));
+    let mut headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    headers.extend([
+        ("authorization", "Bearer ann"),
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+    ]);
+    waiting
+        .request("POST", "/fixture/mcp", &headers, &body.to_string())
+        .await;
+    web.board.waiting.notified().await;
+    drop(waiting);
+    web.board.over.notified().await;
+    assert!(web.board.saw_cancel.load(Ordering::SeqCst));
+    web.until_empty().await;
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_broken_stream_that_nobody_resumes_cancels_its_call() {
+    let web = Web::open(quick()).await;
+    let session = web.session("ann").await;
+    let waiting = web.call("ann", &session, 1, "note_wait", json!({})).await;
+    web.board.waiting.notified().await;
+    drop(waiting);
+    web.board.over.notified().await;
+    assert!(web.board.saw_cancel.load(Ordering::SeqCst));
+    let gone = [
+        ("authorization", "Bearer ann"),
+        ("mcp-session-id", session.as_str()),
+    ];
+    assert_eq!(
+        web.send("DELETE", "/fixture/mcp", &gone, "").await.status,
+        202
+    );
+    web.until_empty().await;
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_is_resumed_gets_the_rest() {
+    let web = Web::plain().await;
+    let session = web.session("ann").await;
+    let count = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "note_count", "arguments": {}, "_meta": {"progressToken": 1}}});
+    let mut stream = web
+        .post("ann", &[("mcp-session-id", &session)], &count)
+        .await;
+    let mut last = String::new();
+    while !last.contains("notifications/progress") {
+        last = stream.event().await.unwrap();
+    }
+    drop(stream);
+    let id = last
+        .lines()
+        .find_map(|line| line.strip_prefix("id: "))
+        .unwrap();
+    let step = progress_of(&last);
+    let resume = [
+        ("authorization", "Bearer ann"),
+        ("accept", "text/event-stream"),
+        ("mcp-session-id", session.as_str()),
+        ("last-event-id", id),
+    ];
+    let mut rest = web.send("GET", "/fixture/mcp", &resume, "").await;
+    assert_eq!(rest.status, 200);
+    let mut steps = Vec::new();
+    while let Some(message) = rest.message().await {
+        steps.push(message);
+    }
+    let answer = steps.pop().unwrap();
+    assert_eq!(
+        answer["result"]["structuredContent"]["steps"], 5,
+        "{answer}"
+    );
+    let steps: Vec<u64> = steps
+        .iter()
+        .map(|step| step["params"]["progress"].as_f64().unwrap() as u64)
+        .collect();
+    assert!(
+        !steps.is_empty() && steps.iter().all(|next| *next > step),
+        "after {step}: {steps:?}"
+    );
+    web.end().await.unwrap();
+}
+
+fn progress_of(event: &str) -> u64 {
+    let data = event
+        .lines()
+        .find_map(|line| line.strip_prefix("data: ").or(line.strip_prefix("data:")));
+    let message: Value = serde_json::from_str(data.unwrap()).unwrap();
+    message["params"]["progress"].as_f64().unwrap() as u64
+}
+
+#[tokio::test]
+async fn closing_the_older_transports_stream_cancels_all_its_calls() {
+    let web = Web::plain().await;
+    let (stream, endpoint) = sse(&web, "ann").await;
+    for id in 1..=3 {
+        tell(&web, "ann", &endpoint, &call(id, "note_wait", json!({}))).await;
+    }
+    web.until("three calls at work", |web| web.load.calls() == 3)
+        .await;
+    drop(stream);
+    web.until_empty().await;
+    assert!(web.board.saw_cancel.load(Ordering::SeqCst));
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_can_cancel_a_call_and_delete_its_session() {
+    let web = Web::plain().await;
+    let session = web.session("ann").await;
+    let mut waiting = web.call("ann", &session, 1, "note_wait", json!({})).await;
+    web.board.waiting.notified().await;
+    let cancel =
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
+    assert_eq!(
+        web.post("ann", &[("mcp-session-id", &session)], &cancel)
+            .await
+            .status,
+        202
+    );
+    web.board.over.notified().await;
+    assert_eq!(
+        waiting.message().await,
+        None,
+        "a cancelled call has no answer, and its stream ends"
+    );
+    let _stubborn = web
+        .call("ann", &session, 2, "note_wait", json!({"stubborn": true}))
+        .await;
+    web.board.waiting.notified().await;
+    let gone = [
+        ("authorization", "Bearer ann"),
+        ("mcp-session-id", session.as_str()),
+    ];
+    assert_eq!(
+        web.send("DELETE", "/fixture/mcp", &gone, "").await.status,
+        202
+    );
+    web.board.over.notified().await;
+    assert!(web.board.was_dropped.load(Ordering::SeqCst));
+    assert_eq!(
+        web.call("ann", &session, 3, "note_wait", json!({}))
+            .await
+            .status,
+        404
+    );
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_id_at_work_is_not_taken_twice() {
+    let web = Web::plain().await;
+    let session = web.session("ann").await;
+    let _waiting = web.call("ann", &session, 1, "note_wait", json!({})).await;
+    web.board.waiting.notified().await;
+    let again = web
+        .call("ann", &session, 1, "note_add", json!({"title": "x"}))
+        .await
+        .message()
+        .await;
+    assert_eq!(again.unwrap()["error"]["code"], -32600);
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn sessions_are_counted_and_idle_ones_end() {
+    let limits = Limits {
+        sessions: 3,
+        sessions_per_caller: 2,
+        session_idle: Duration::from_millis(400),
+        ..Limits::default()
+    };
+    let web = Web::open(limits).await;
+    let begin = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+    let listening = web.session("ann").await;
+    let listen = [
+        ("authorization", "Bearer ann"),
+        ("accept", "text/event-stream"),
+        ("mcp-session-id", listening.as_str()),
+    ];
+    let stream = web.send("GET", "/fixture/mcp", &listen, "").await;
+    assert_eq!(stream.status, 200);
+    web.session("ann").await;
+    let mut refused = web.post("ann", &[], &begin).await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.json().await["error"]["data"]["kind"], "limit");
+    drop(refused);
+    web.session("bob").await;
+    assert_eq!(web.post("bob", &[], &begin).await.status, 429);
+    // Those that nobody uses end; the one somebody listens to does not.
+    web.until("idle sessions end", |web| web.load.sessions() == 1)
+        .await;
+    let answer = web
+        .call("ann", &listening, 1, "note_add", json!({"title": "x"}))
+        .await
+        .message()
+        .await;
+    assert_eq!(answer.unwrap()["result"]["isError"], false);
+    drop(stream);
+    web.until_empty().await;
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn several_streams_listen_and_none_ends_another() {
+    let web = Web::plain().await;
+    let session = web.session("ann").await;
+    let listen = [
+        ("authorization", "Bearer ann"),
+        ("accept", "text/event-stream"),
+        ("mcp-session-id", session.as_str()),
+    ];
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let mut stream = web.send("GET", "/fixture/mcp", &listen, "").await;
+        assert_eq!(stream.status, 200);
+        assert!(stream.event().await.is_some());
+        streams.push(stream);
+    }
+    let answer = web
+        .call("ann", &session, 1, "note_add", json!({"title": "x"}))
+        .await
+        .message()
+        .await;
+    assert_eq!(answer.unwrap()["result"]["isError"], false);
+    web.stop.gently();
+    for mut stream in streams {
+        assert_eq!(stream.event().await, None, "a proper end");
+    }
+    web.ended().await.unwrap();
+}
