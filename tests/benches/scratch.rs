@@ -1,7 +1,7 @@
 //! Boards to measure on, on the disk that cargo builds on.
 
-use callboard_scheduling::{MIGRATIONS, STEP_MS};
-use callboard_store::{Clock as _, Options, Store, StoreError, SystemClock, params};
+use callboard_scheduling::STEP_MS;
+use callboard_store::{Clock as _, Store, StoreError, SystemClock, params};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -27,7 +27,7 @@ pub fn board() -> Board {
 
 /// A store as the servers open it.
 pub fn open(dir: &Path) -> Store {
-    Store::open(Options::board(dir), &[MIGRATIONS]).unwrap()
+    callboard_board::open(dir).unwrap()
 }
 
 /// Milliseconds since 1970 UTC.

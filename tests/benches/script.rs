@@ -56,6 +56,10 @@ impl Conn for Recorder<'_> {
         self.record(sql, params, first.unwrap_or_default());
         Ok(())
     }
+
+    fn actor(&self) -> std::sync::Arc<callboard_store::actor::Actor> {
+        self.conn.actor()
+    }
 }
 
 fn owned(value: Value<'_>) -> types::Value {

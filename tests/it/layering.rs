@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// What each crate may import of ours. A server uses the core and never another server.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("callboard-store", &[]),
     ("callboard-config", &[]),
     ("callboard-console", &[]),
@@ -29,12 +29,22 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "callboard-worktree",
         ],
     ),
+    (
+        "callboard-board",
+        &[
+            "callboard-mcp",
+            "callboard-scheduling",
+            "callboard-store",
+            "callboard-telemetry",
+        ],
+    ),
     ("callboard-assigner-server", CORE),
     ("callboard-roadmap-server", CORE),
     ("callboard", ANY),
 ];
 
 const CORE: &[&str] = &[
+    "callboard-board",
     "callboard-config",
     "callboard-console",
     "callboard-crew",

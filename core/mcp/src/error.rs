@@ -23,6 +23,8 @@ pub enum ErrorKind {
     StaleLease,
     /// Too large, too many or too long.
     Limit,
+    /// No valid token was shown.
+    Unauthorized,
     /// The caller's role does not allow it.
     Forbidden,
     /// Only a person can go on from here.
@@ -46,6 +48,7 @@ impl ErrorKind {
             ErrorKind::Conflict => "conflict",
             ErrorKind::StaleLease => "stale_lease",
             ErrorKind::Limit => "limit",
+            ErrorKind::Unauthorized => "unauthorized",
             ErrorKind::Forbidden => "forbidden",
             ErrorKind::NeedsPerson => "needs_person",
             ErrorKind::ClientLacks(_) => "client_lacks",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::call::BoxFuture;
-use crate::{Caller, ToolError, Via};
+use crate::{Caller, ErrorKind, ToolError, Via};
 
 /// What is known of a request before its body is read.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,10 @@ pub struct Refusal {
     pub error: ToolError,
     /// For 429: when to come again.
     pub retry_after: Option<Duration>,
+    /// For 401: the value of `WWW-Authenticate`.
+    pub challenge: Option<String>,
+    /// One word for the audit: `no_token`, `rate`, `host`, ….
+    pub reason: &'static str,
 }
 
 /// Lets requests in.
@@ -49,5 +53,45 @@ pub trait Gate: Send + Sync + 'static {
     fn turned_away<'r>(&'r self, arrival: Arrival<'r>, refusal: &'r Refusal) -> BoxFuture<'r, ()> {
         let _ = (arrival, refusal);
         Box::pin(async {})
+    }
+}
+
+impl Refusal {
+    /// A refusal with this status, word and error.
+    pub fn new(status: StatusCode, reason: &'static str, error: ToolError) -> Self {
+        Refusal {
+            status,
+            error,
+            retry_after: None,
+            challenge: None,
+            reason,
+        }
+    }
+
+    /// 401; `shown`: whether a token was shown at all.
+    pub fn unauthorized(reason: &'static str, message: impl Into<String>, shown: bool) -> Self {
+        let error = ToolError::new(ErrorKind::Unauthorized, message).hint(
+            "send `Authorization: Bearer <token>`; on the machine of this Callboard `callboard token header` prints \
+             the user's own, and `callboard token add NAME` makes another",
+        );
+        let challenge = if shown {
+            "Bearer realm=\"callboard\", error=\"invalid_token\""
+        } else {
+            "Bearer realm=\"callboard\""
+        };
+        Refusal {
+            challenge: Some(challenge.to_owned()),
+            ..Refusal::new(StatusCode::UNAUTHORIZED, reason, error)
+        }
+    }
+
+    /// 429, and when to come again.
+    pub fn too_many(wait: Duration, message: impl Into<String>) -> Self {
+        let error = ToolError::new(ErrorKind::Limit, message)
+            .hint("wait as long as Retry-After says; `access.rate` in the user's config.toml is the limit");
+        Refusal {
+            retry_after: Some(wait),
+            ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate", error)
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! transport. Not for: what the tools do, where the board is, or who may do what on it.
 
 mod ability;
+pub mod access;
 mod call;
 mod caller;
 mod complete;

@@ -4,7 +4,10 @@
 //! never sees a clock, and never awaits: the same closure can be run again after a serialisation
 //! failure, or on another engine.
 
+use std::sync::Arc;
+
 use crate::StoreError;
+use crate::actor::Actor;
 
 /// A value bound to a statement or read from a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -117,6 +120,9 @@ pub trait Conn {
         params: &[Value<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
+
+    /// Who asked for this operation.
+    fn actor(&self) -> Arc<Actor>;
 }
 
 impl dyn Conn + '_ {

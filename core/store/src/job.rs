@@ -5,9 +5,11 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::actor::{self, Actor};
 use crate::{Conn, StoreError};
 
 /// What a writer can do with a queued operation.
@@ -15,11 +17,14 @@ pub(crate) trait Job: Send {
     /// Runs the operation; true if it wants its changes kept. May be called again after a rollback.
     fn run(&mut self, conn: &mut dyn Conn) -> bool;
 
+    /// Who asked for it.
+    fn actor(&self) -> Arc<Actor>;
+
     /// Answers the caller: with the operation's own result, or with what made it void.
     fn finish(self: Box<Self>, void: Option<&StoreError>);
 }
 
-/// Boxes an operation and returns the end where its answer arrives.
+/// Boxes an operation, in the name of whoever is at work now, and returns the end where its answer arrives.
 pub(crate) fn job<T, E>(
     op: impl Fn(&mut dyn Conn) -> Result<T, E> + Send + 'static,
 ) -> (Box<dyn Job>, oneshot::Receiver<Result<T, E>>)
@@ -30,6 +35,7 @@ where
     let (reply, answer) = oneshot::channel();
     let job = Box::new(Queued {
         op,
+        actor: actor::current(),
         result: None,
         reply,
     });
@@ -38,6 +44,7 @@ where
 
 struct Queued<F, T, E> {
     op: F,
+    actor: Arc<Actor>,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
@@ -53,6 +60,10 @@ where
         let keep = result.is_ok();
         self.result = Some(result);
         keep
+    }
+
+    fn actor(&self) -> Arc<Actor> {
+        Arc::clone(&self.actor)
     }
 
     fn finish(self: Box<Self>, void: Option<&StoreError>) {

@@ -4,6 +4,7 @@
 //! share; migrations; a signal when anything changed. Not for: deciding anything (scheduling does),
 //! knowing what a task is, or reading the clock inside an operation (time is passed in).
 
+pub mod actor;
 mod clock;
 mod conn;
 mod error;

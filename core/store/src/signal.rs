@@ -107,10 +107,13 @@ impl Announcer {
         Self { changes, peers }
     }
 
-    /// Tells everyone that a commit changed something. A process that dies just before leaves its peers
-    /// to their slow poll.
-    pub(crate) fn announce(&mut self) {
+    /// Tells this process that a commit changed something.
+    pub(crate) fn here(&self) {
         self.changes.bump();
+    }
+
+    /// Tells the other processes. One that dies just before leaves its peers to their slow poll.
+    pub(crate) fn others(&mut self) {
         if let Some(peers) = &mut self.peers {
             peers.hint(self.changes.own.get());
         }
@@ -233,6 +236,13 @@ impl Drop for Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Announcer {
+        fn announce(&mut self) {
+            self.here();
+            self.others();
+        }
+    }
 
     fn hinted(mailbox: &Mailbox) -> bool {
         mailbox.socket.set_nonblocking(true).unwrap();

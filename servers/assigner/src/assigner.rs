@@ -2,8 +2,8 @@
 
 use crate::errors::{refused, unopened};
 use callboard_mcp::ToolError;
-use callboard_scheduling::{MIGRATIONS, SchedulingError};
-use callboard_store::{Clock, Conn, Ids, OpenError, Options, Store, SystemClock};
+use callboard_scheduling::SchedulingError;
+use callboard_store::{Clock, Conn, Ids, OpenError, Store, SystemClock};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl Assigner {
     /// # Errors
     /// [`OpenError`], for example when a newer program wrote it.
     pub fn open(board: &Path) -> Result<Self, OpenError> {
-        let store = Store::open(Options::board(board), &[MIGRATIONS])?;
+        let store = callboard_board::open(board)?;
         Ok(Self::with(store, Arc::new(SystemClock), Ids::system()))
     }
 

@@ -7,7 +7,7 @@ use callboard_config::{
     Config, ConfigError, Environment, Overrides, Project, ProjectFile, Projects, Source,
     config_files,
 };
-use callboard_store::{Options, Store};
+use callboard_store::Options;
 use serde::Serialize;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -635,7 +635,7 @@ fn schema(board: &Path) -> Option<Check> {
     if !options.path.is_file() {
         return None;
     }
-    let opened = Store::open(options, &[callboard_scheduling::MIGRATIONS])
+    let opened = callboard_board::open_with(options)
         .map_err(anyhow::Error::from)
         .and_then(|store| Ok(store.read_now(callboard_scheduling::board_counts)?));
     Some(match opened {
@@ -1022,7 +1022,7 @@ mod tests {
             signal_dir: None,
             ..Options::board(&board)
         };
-        drop(Store::open(options(), &[callboard_scheduling::MIGRATIONS]).unwrap());
+        drop(callboard_board::open_with(options()).unwrap());
         assert_eq!(rig.check("schema").state, State::Ok);
         let mut newer = callboard_scheduling::MIGRATIONS.to_vec();
         let last = newer[newer.len() - 1];
@@ -1031,7 +1031,7 @@ mod tests {
             version: last.version + 1,
             sql: "CREATE TABLE later (x INTEGER)",
         });
-        drop(Store::open(options(), &[&newer]).unwrap());
+        drop(callboard_store::Store::open(options(), &[&newer]).unwrap());
         assert_eq!(rig.check("schema").state, State::Problem);
     }
 

@@ -4,7 +4,7 @@ use crate::{example, show};
 use anyhow::Context as _;
 use callboard_config::{Config, Environment, Overrides, Projects};
 use callboard_crew::{Again, Agent, Crew, Report, Setup};
-use callboard_store::{Ids, Options, Store, SystemClock};
+use callboard_store::{Ids, SystemClock};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -111,7 +111,7 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     agent.pass_env.extend(args.pass_env.iter().cloned());
     let board = config.board.value.clone();
     remember_board(&environment, &root, args)?;
-    let store = Store::open(Options::board(&board), &[callboard_scheduling::MIGRATIONS])
+    let store = callboard_board::open(&board)
         .with_context(|| format!("opening the board {}", board.display()))?;
     let crew = Crew::open(Setup {
         path: root.clone(),

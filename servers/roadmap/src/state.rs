@@ -9,7 +9,7 @@ use callboard_config::{Config, Environment};
 use callboard_crew::{Again, Agent, Crew, Setup, upkeep};
 use callboard_mcp::ToolError;
 use callboard_scheduling::{self as scheduling, Duty};
-use callboard_store::{Clock, Ids, Options, Store, SystemClock};
+use callboard_store::{Clock, Ids, Store, SystemClock};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,11 +107,10 @@ impl Roadmaps {
         if let Some(store) = boards.get(&directory) {
             return Ok(store.clone());
         }
-        let options = Options::board(&directory);
-        let store = blocking(move || {
-            Store::open(options, &[scheduling::MIGRATIONS]).map_err(|error| errors::board(&error))
-        })
-        .await?;
+        let at = directory.clone();
+        let store =
+            blocking(move || callboard_board::open(&at).map_err(|error| errors::board(&error)))
+                .await?;
         tokio::spawn(upkeep::run(
             store.clone(),
             Arc::clone(&self.clock),

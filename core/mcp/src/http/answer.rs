@@ -68,8 +68,9 @@ pub(crate) fn error(
 pub(crate) fn refusal(refusal: &Refusal, id: Option<Value>, request: &RequestId) -> Answer {
     let mut answer = error(refusal.status, code::REFUSED, &refusal.error, id, request);
     let headers = answer.headers_mut();
-    if refusal.status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    let challenge = refusal.challenge.as_deref();
+    if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(text).ok()) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Some(after) = refusal.retry_after {
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);

@@ -121,6 +121,7 @@ impl Names {
             return Ok(());
         }
         Err(refused(
+            "host",
             forbidden(format!(
                 "the request is for the host `{}`, which is none of this server's",
                 crate::clip(&named.name, 80).escape_debug()
@@ -137,6 +138,7 @@ impl Names {
                 named.is_some_and(|named| self.origins.iter().any(|known| known.covers(&named)));
             if !allowed {
                 return Err(refused(
+                    "origin",
                     forbidden(format!(
                         "a page of `{}` may not call this server",
                         crate::clip(text, 80).escape_debug()
@@ -218,23 +220,16 @@ fn origin(text: &str) -> Option<Origin> {
 }
 
 fn malformed(what: &str) -> Box<Refusal> {
-    Box::new(Refusal {
-        status: StatusCode::BAD_REQUEST,
-        error: ToolError::invalid(format!("the request has {what}")),
-        retry_after: None,
-    })
+    let error = ToolError::invalid(format!("the request has {what}"));
+    Box::new(Refusal::new(StatusCode::BAD_REQUEST, "host", error))
 }
 
 fn forbidden(message: String) -> ToolError {
     ToolError::new(ErrorKind::Forbidden, message)
 }
 
-fn refused(error: ToolError) -> Box<Refusal> {
-    Box::new(Refusal {
-        status: StatusCode::FORBIDDEN,
-        error,
-        retry_after: None,
-    })
+fn refused(reason: &'static str, error: ToolError) -> Box<Refusal> {
+    Box::new(Refusal::new(StatusCode::FORBIDDEN, reason, error))
 }
 
 #[cfg(test)]

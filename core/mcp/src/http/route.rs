@@ -505,11 +505,11 @@ fn turn_away(refusal: &Refusal, id: &RequestId) -> Answer {
 }
 
 fn is_ending() -> Refusal {
+    let error = ToolError::unavailable("this process is ending and begins nothing new")
+        .hint("call again in a few seconds, when it has been started again");
     Refusal {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        error: ToolError::unavailable("this process is ending and begins nothing new")
-            .hint("call again in a few seconds, when it has been started again"),
         retry_after: Some(Duration::from_secs(3)),
+        ..Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "ending", error)
     }
 }
 

@@ -31,6 +31,10 @@ impl Conn for Recorder<'_> {
         self.keep(sql, params);
         self.inner.for_each(sql, params, each)
     }
+
+    fn actor(&self) -> std::sync::Arc<callboard_store::actor::Actor> {
+        self.inner.actor()
+    }
 }
 
 /// The engine's plan for each statement that `op` runs: `(statement, plan)`.

@@ -30,7 +30,14 @@ pub fn open(dir: &Path) -> Store {
         durability: Durability::Normal,
         ..Options::board(dir)
     };
-    Store::open(options, &[scheduling::MIGRATIONS]).unwrap()
+    Store::open(
+        options,
+        &[
+            callboard_telemetry::audit::MIGRATIONS,
+            scheduling::MIGRATIONS,
+        ],
+    )
+    .unwrap()
 }
 
 impl Board {

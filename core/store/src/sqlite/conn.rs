@@ -7,7 +7,10 @@ use rusqlite::ffi::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
+use std::sync::Arc;
+
 use super::connect::BUSY_LIMIT;
+use crate::actor::{self, Actor};
 use crate::{Conn, Row, StoreError, Value};
 
 /// A connection as an operation sees it.
@@ -16,11 +19,25 @@ pub(super) struct SqliteConn<'c> {
     /// Set when an error made SQLite roll back everything (a full disk, an I/O error). Statements after
     /// that would commit on their own, so they are refused.
     lost: Option<StoreError>,
+    actor: Option<Arc<Actor>>,
 }
 
 impl<'c> SqliteConn<'c> {
+    /// For an operation that only reads: who asks does not matter.
     pub(super) fn new(db: &'c Connection) -> Self {
-        Self { db, lost: None }
+        Self {
+            db,
+            lost: None,
+            actor: None,
+        }
+    }
+
+    /// For an operation that `actor` asked for.
+    pub(super) fn of(db: &'c Connection, actor: Arc<Actor>) -> Self {
+        Self {
+            actor: Some(actor),
+            ..Self::new(db)
+        }
     }
 
     /// Why the transaction is gone, if it is.
@@ -82,6 +99,10 @@ impl Conn for SqliteConn<'_> {
                 }
             }
         }
+    }
+
+    fn actor(&self) -> Arc<Actor> {
+        self.actor.clone().unwrap_or_else(actor::nobody)
     }
 }
 

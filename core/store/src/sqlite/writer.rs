@@ -94,9 +94,14 @@ impl<'c> Writer<'c> {
             return Ok(());
         }
         let ended = if keep { self.commit() } else { self.undo_all() };
+        let changed = keep && ended.is_ok() && self.db.total_changes() != before;
+        if changed {
+            // Before the answers: whoever was answered finds that the counter has moved.
+            self.announcer.here();
+        }
         answer(jobs.drain(..ran), ended.as_ref().err());
-        if keep && ended.is_ok() && self.db.total_changes() != before {
-            self.announcer.announce();
+        if changed {
+            self.announcer.others();
         }
         Ok(())
     }
@@ -121,7 +126,7 @@ impl<'c> Writer<'c> {
 
     fn run_one(&mut self, job: &mut dyn Job) -> Result<Step, StoreError> {
         run(&mut self.savepoint)?;
-        let mut conn = SqliteConn::new(self.db);
+        let mut conn = SqliteConn::of(self.db, job.actor());
         let keep = job.run(&mut conn);
         if let Some(error) = conn.lost() {
             return Ok(Step::Lost(keep.then_some(error)));

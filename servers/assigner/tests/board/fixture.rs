@@ -3,7 +3,7 @@
 use crate::conforms;
 use callboard_assigner_server::{Assigner, server};
 use callboard_mcp::{ServeError, serve_on};
-use callboard_scheduling::{self as scheduling, Claim, Facts, Lease, MIGRATIONS, SchedulingError};
+use callboard_scheduling::{self as scheduling, Claim, Facts, Lease, SchedulingError};
 use callboard_store::{Conn, Durability, FixedClock, Ids, Options, Store};
 use callboard_telemetry::CallLog;
 use rmcp::model::{
@@ -54,7 +54,7 @@ pub fn open(dir: &Path) -> Store {
         durability: Durability::Normal,
         ..Options::board(dir)
     };
-    Store::open(options, &[MIGRATIONS]).unwrap()
+    callboard_board::open_with(options).unwrap()
 }
 
 impl Rig {
