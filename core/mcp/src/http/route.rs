@@ -514,22 +514,24 @@ fn is_ending() -> Refusal {
 }
 
 fn no_session() -> Refusal {
-    Refusal {
-        status: StatusCode::NOT_FOUND,
-        error: ToolError::not_found("there is no such session, or no longer")
+    Refusal::new(
+        StatusCode::NOT_FOUND,
+        "session",
+        ToolError::not_found("there is no such session, or no longer")
             .hint("begin a new one: initialize, or open the event stream again"),
-        retry_after: None,
-    }
+    )
 }
 
 fn not_taken(error: SessionError) -> Refusal {
     match error {
-        SessionError::Full | SessionError::Flooded => Refusal {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            error: ToolError::new(ErrorKind::Limit, error.to_string())
-                .hint("end sessions that are not needed, or wait for answers that are under way"),
-            retry_after: Some(Duration::from_secs(1)),
-        },
+        SessionError::Full | SessionError::Flooded => {
+            let error = ToolError::new(ErrorKind::Limit, error.to_string())
+                .hint("end sessions that are not needed, or wait for answers that are under way");
+            Refusal {
+                retry_after: Some(Duration::from_secs(1)),
+                ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, "sessions", error)
+            }
+        }
         SessionError::Ended | SessionError::Unknown | SessionError::NoSuchEvent => no_session(),
     }
 }
