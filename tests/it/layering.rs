@@ -4,24 +4,32 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// What each crate may import of ours. A server uses the core and never another server.
-const ALLOWED: [(&str, &[&str]); 14] = [
-    ("callboard-store", &[]),
+const ALLOWED: [(&str, &[&str]); 15] = [
+    ("callboard-redact", &[]),
+    ("callboard-store", &["callboard-redact"]),
     ("callboard-config", &[]),
-    ("callboard-console", &[]),
+    ("callboard-console", &["callboard-redact"]),
     ("callboard-worktree", &[]),
     ("callboard-roadmap", &[]),
     ("callboard-scenario", &[]),
-    ("callboard-telemetry", &["callboard-store"]),
+    (
+        "callboard-telemetry",
+        &["callboard-redact", "callboard-store"],
+    ),
     (
         "callboard-scheduling",
         &["callboard-store", "callboard-telemetry"],
     ),
-    ("callboard-mcp", &["callboard-store", "callboard-telemetry"]),
+    (
+        "callboard-mcp",
+        &["callboard-redact", "callboard-store", "callboard-telemetry"],
+    ),
     (
         "callboard-crew",
         &[
             "callboard-config",
             "callboard-console",
+            "callboard-redact",
             "callboard-roadmap",
             "callboard-scheduling",
             "callboard-store",
@@ -49,6 +57,7 @@ const CORE: &[&str] = &[
     "callboard-console",
     "callboard-crew",
     "callboard-mcp",
+    "callboard-redact",
     "callboard-roadmap",
     "callboard-scheduling",
     "callboard-store",

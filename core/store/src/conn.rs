@@ -82,6 +82,14 @@ impl dyn Row + '_ {
         }
     }
 
+    /// A column of bytes; NULL is an error.
+    pub fn blob(&self, index: usize) -> Result<Vec<u8>, StoreError> {
+        match self.value(index)? {
+            Value::Blob(bytes) => Ok(bytes.to_vec()),
+            other => Err(wrong_type(index, "bytes", other)),
+        }
+    }
+
     /// An integer column, or `None` for NULL.
     pub fn opt_int(&self, index: usize) -> Result<Option<i64>, StoreError> {
         match self.value(index)? {
@@ -102,7 +110,11 @@ impl dyn Row + '_ {
 }
 
 fn wrong_type(index: usize, wanted: &str, got: Value<'_>) -> StoreError {
-    StoreError::Row(format!("column {index}: wanted {wanted}, got {got:?}"))
+    let got = match got {
+        Value::Blob(bytes) => format!("{} bytes", bytes.len()),
+        other => format!("{other:?}"),
+    };
+    StoreError::Row(format!("column {index}: wanted {wanted}, got {got}"))
 }
 
 /// A connection inside a transaction.

@@ -15,6 +15,7 @@ mod random;
 mod signal;
 mod sqlite;
 mod store;
+pub mod vault;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use conn::{Conn, Row, Value};
