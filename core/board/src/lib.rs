@@ -12,6 +12,7 @@ pub const TABLES: &[&[Migration]] = &[
     callboard_telemetry::audit::MIGRATIONS,
     callboard_scheduling::MIGRATIONS,
     callboard_mcp::access::MIGRATIONS,
+    callboard_store::vault::MIGRATIONS,
 ];
 
 /// Opens the board in `directory`, and makes it if it is missing.

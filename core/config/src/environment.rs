@@ -106,6 +106,14 @@ pub enum EnvironmentError {
         /// The variable.
         name: String,
     },
+    /// A task wants to name a secret.
+    #[error(
+        "a task may not name a secret (in {name}): name it in [agents.<name>.env] of your configuration, which a task can't read"
+    )]
+    NamesSecret {
+        /// The variable.
+        name: String,
+    },
     /// No name of a variable at all.
     #[error(
         "{name:?} is no name of an environment variable: use letters, digits and _, not starting with a digit"
@@ -139,6 +147,9 @@ pub fn check_task_env(extra: &BTreeMap<String, String>) -> Result<(), Environmen
         check_name(name)?;
         if value.contains('\0') {
             return Err(EnvironmentError::BadValue { name: name.clone() });
+        }
+        if crate::template::has_reference(value) {
+            return Err(EnvironmentError::NamesSecret { name: name.clone() });
         }
         // Some programs read these names whatever their case, so case is no way around the list.
         let upper = name.to_ascii_uppercase();

@@ -2,6 +2,7 @@
 //! For: the user's `config.toml` and a project's `callboard.toml`, which differ only in what they may set.
 //! Not for: deciding which file wins, or who is trusted.
 
+use crate::environment::check_passed_name;
 use crate::error::{ConfigError, Problem, Source, UntrustedKey, shown};
 use crate::keys::{KEYS, Key, Trust, Value, is_agent_name, nearest_key};
 use sha2::{Digest, Sha256};
@@ -95,6 +96,14 @@ impl Walk<'_> {
         if path.len() == 2 && path[0] == "agents" && !self.agent(&path[1], line) {
             return;
         }
+        if let [agents, _, env, variable] = path.as_slice()
+            && agents == "agents"
+            && env == "env"
+            && let Err(why) = check_passed_name(variable)
+        {
+            self.fault(line, path, why.to_string());
+            return;
+        }
         if let Some(key) = Key::find(path) {
             self.value(path, key, line, value);
         } else if !is_table_of_keys(path) {
@@ -164,6 +173,7 @@ fn is_table_of_keys(path: &[String]) -> bool {
             .iter()
             .any(|key| key.name.starts_with(&format!("{only}."))),
         [first, _] => first == "agents",
+        [first, _, third] => first == "agents" && third == "env",
         _ => false,
     }
 }

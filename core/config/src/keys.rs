@@ -6,6 +6,7 @@ use crate::duration::{format_duration, parse_duration};
 use crate::environment::check_passed_name;
 use crate::error::shown;
 use crate::nearest::did_you_mean;
+use crate::template::{Template, has_reference};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeValue;
@@ -24,6 +25,8 @@ pub enum Trust {
 pub enum Kind {
     /// A directory; `~/` is the home directory.
     Directory,
+    /// A file; `~/` is the home directory.
+    File,
     /// A file inside the repository.
     FileInside,
     /// A whole number between the two, inclusive.
@@ -42,12 +45,14 @@ pub enum Kind {
     Command,
     /// Names of environment variables.
     VariableNames,
+    /// Value of an environment variable, which may name secrets.
+    VariableValue,
 }
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
-    /// With dots; `<name>` stands for any agent's name.
+    /// With dots; `<name>` stands for any agent's name, `<variable>` for any variable's.
     pub name: &'static str,
     /// What its value must look like.
     pub kind: Kind,
@@ -148,11 +153,25 @@ pub const KEYS: &[Key] = &[
         doc: "Names of environment variables that the agent gets beyond the minimal set, such as its API key.",
     },
     Key {
+        name: "agents.<name>.env.<variable>",
+        kind: Kind::VariableValue,
+        default: "none",
+        trust: Trust::Needed,
+        doc: "A variable that the agent gets. `${vault:NAME}` in it stands for a secret of the vault, filled in when the agent is started.",
+    },
+    Key {
         name: "agents.<name>.timeout",
         kind: Kind::Time(1, 24 * HOUR),
         default: "`run.task_timeout`",
         trust: Trust::Needed,
         doc: "How long one attempt of this agent may take.",
+    },
+    Key {
+        name: "vault.passphrase_file",
+        kind: Kind::File,
+        default: "none: asked for on the terminal",
+        trust: Trust::Needed,
+        doc: "File with the passphrase of a vault that is locked with one, for programs without a terminal; readable by you alone.",
     },
     Key {
         name: "log.level",
@@ -182,7 +201,7 @@ impl Key {
             && pattern
                 .iter()
                 .zip(path)
-                .all(|(want, have)| *want == "<name>" || want == have)
+                .all(|(want, have)| want.starts_with('<') || want == have)
     }
 
     /// The environment variable that sets it; the tables of agents have none.
@@ -216,7 +235,12 @@ pub(crate) enum Value {
     Path(PathBuf),
     Time(Duration),
     Words(Vec<String>),
+    Template(Template),
 }
+
+/// A command line is in the list of processes for everybody to see; the rest is shown in logs and by `doctor`.
+const NO_SECRET_HERE: &str = "a secret can't be named here, where it would be seen: name it in a variable of \
+                              [agents.<name>.env], which only the agent gets";
 
 impl Kind {
     /// What is allowed, to follow "expected".
@@ -224,6 +248,7 @@ impl Kind {
     pub fn allowed(&self) -> String {
         match self {
             Self::Directory => "a directory path in quotes".to_owned(),
+            Self::File => "a file's path in quotes".to_owned(),
             Self::FileInside => {
                 "a path inside the repository, relative and without \"..\"".to_owned()
             }
@@ -245,6 +270,9 @@ impl Kind {
             }
             Self::VariableNames => {
                 "names of environment variables, like [\"ANTHROPIC_API_KEY\"]".to_owned()
+            }
+            Self::VariableValue => {
+                "a text in quotes; \"${vault:NAME}\" in it stands for a secret".to_owned()
             }
         }
     }
@@ -275,7 +303,12 @@ impl Kind {
 
     /// Checks a value given as text: an environment variable, a flag, or a string of a file.
     pub(crate) fn check_text(&self, text: &str) -> Result<Value, String> {
+        if *self != Self::VariableValue && has_reference(text) {
+            return Err(NO_SECRET_HERE.to_owned());
+        }
         match self {
+            Self::VariableValue if text.contains('\0') => Err(self.found(text)),
+            Self::VariableValue => Template::parse(text).map(Value::Template),
             Self::Switch => match text {
                 "true" | "1" => Ok(Value::Switch(true)),
                 "false" | "0" => Ok(Value::Switch(false)),
@@ -283,7 +316,7 @@ impl Kind {
             },
             Self::Number(..) => self.number(text.trim().parse().ok(), text),
             Self::Time(least, most) => self.time(text, *least, *most),
-            Self::Directory => self.directory(text),
+            Self::Directory | Self::File => self.directory(text),
             Self::FileInside => self.file_inside(text),
             Self::Branch => self.branch(text),
             Self::AgentName => self.agent_name(text),
@@ -379,6 +412,9 @@ impl Kind {
     }
 
     fn words(&self, words: Vec<String>) -> Result<Value, String> {
+        if words.iter().any(|word| has_reference(word)) {
+            return Err(NO_SECRET_HERE.to_owned());
+        }
         if let Some(bad) = words.iter().find(|word| word.contains('\0')) {
             return Err(format!("{:?} holds a NUL character", shown(bad)));
         }

@@ -24,6 +24,8 @@ const OTHER_VARIABLES: &[&str] = &[
     "CALLBOARD_REPORT_FILE",
     "CALLBOARD_CONFLICT",
     "CALLBOARD_GIT",
+    "CALLBOARD_SECRETS",
+    "CALLBOARD_TOKEN",
 ];
 
 /// What was said on the command line; it wins over every other layer.
@@ -218,7 +220,9 @@ impl Layers {
         resolved: impl Fn(&Path) -> Result<PathBuf, String>,
     ) {
         let settled = match value {
-            Value::Path(dir) if key.kind == Kind::Directory => resolved(&dir).map(Value::Path),
+            Value::Path(dir) if matches!(key.kind, Kind::Directory | Kind::File) => {
+                resolved(&dir).map(Value::Path)
+            }
             other => Ok(other),
         };
         match settled {

@@ -11,6 +11,7 @@ mod layers;
 mod nearest;
 mod projects;
 mod settings;
+mod template;
 
 pub use duration::{format_duration, parse_duration};
 pub use environment::{Environment, EnvironmentError, check_task_env};
@@ -21,3 +22,4 @@ pub use layers::{ConfigFile, Overrides, config_files};
 pub use nearest::did_you_mean;
 pub use projects::{Project, Projects};
 pub use settings::{Agent, Config, Log, LogLevel, LogStyle, Run, STAND_IN, Setting, Tests};
+pub use template::Template;

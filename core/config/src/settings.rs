@@ -8,6 +8,7 @@ use crate::error::{ConfigError, Problem, Source, Untrusted, shown};
 use crate::keys::Value;
 use crate::layers::{Layers, Overrides, WhenUntrusted};
 use crate::nearest::did_you_mean;
+use crate::template::{Template, shown_values};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,8 @@ pub struct Config {
     pub tests: Tests,
     /// Configured agents by name.
     pub agents: BTreeMap<String, Agent>,
+    /// File with the passphrase of the vault, absolute, where one is named.
+    pub passphrase_file: Setting<Option<PathBuf>>,
     /// What is written to standard error.
     pub log: Log,
     /// Things worth telling the user that stop nothing.
@@ -87,6 +90,8 @@ pub struct Agent {
     pub command: Setting<Vec<String>>,
     /// Names of variables it gets beyond the minimal environment.
     pub pass_env: Setting<Vec<String>>,
+    /// Variables of its own, by name; their values may name secrets.
+    pub env: BTreeMap<String, Template>,
     /// Its own limit of one attempt; `None`: [`Run::task_timeout`].
     pub timeout: Setting<Option<Duration>>,
 }
@@ -223,11 +228,26 @@ impl Config {
                 command: take.words("tests.command"),
                 timeout: take.time("tests.timeout", Duration::from_secs(600)),
             },
+            passphrase_file: match take.path("vault.passphrase_file") {
+                Some(said) => said.map(Some),
+                None => by_default(None),
+            },
             log: log_settings(&mut take),
             agents: agent_settings(&mut take, agents)?,
             warnings,
         };
         Ok((config, untrusted))
+    }
+
+    /// The board of the user, whatever a project says: where the vault is, so that one `callboard vault set` holds for
+    /// every project.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn users_board(environment: &Environment) -> Result<PathBuf, ConfigError> {
+        Ok(Self::load(environment, None, &Overrides::default())?
+            .board
+            .value)
     }
 
     /// The agent that is to do the work; `None` when nobody chose one. A flag may name a configured agent or give a
@@ -263,6 +283,7 @@ impl Config {
                 source,
             },
             pass_env: by_default(Vec::new()),
+            env: BTreeMap::new(),
             timeout: by_default(None),
         })
     }
@@ -328,12 +349,30 @@ impl Config {
                 &agent.pass_env,
                 |names| names.join(" "),
             ));
+            if !agent.env.is_empty() {
+                let source = agent.command.source.clone();
+                rows.push((
+                    format!("agents.{name}.env"),
+                    shown_values(&agent.env),
+                    source,
+                ));
+            }
             rows.push(row(
                 &format!("agents.{name}.timeout"),
                 &agent.timeout,
                 |limit| limit.map_or_else(|| "(run.task_timeout)".to_owned(), format_duration),
             ));
         }
+        rows.push(row(
+            "vault.passphrase_file",
+            &self.passphrase_file,
+            |file| {
+                file.as_ref().map_or_else(
+                    || "(asked for)".to_owned(),
+                    |file| file.display().to_string(),
+                )
+            },
+        ));
         rows.push(row("log.level", &self.log.level, |l| l.as_str().to_owned()));
         rows.push(row("log.format", &self.log.format, |f| {
             f.as_str().to_owned()
@@ -444,6 +483,7 @@ fn agent_settings(
                 source: said.source,
             },
             pass_env: take.words(&key("pass_env")).map(Option::unwrap_or_default),
+            env: take.variables(&key("env")),
             timeout: take.time_if(&key("timeout")),
             name: name.clone(),
         };
@@ -507,6 +547,21 @@ impl Take {
             Value::Words(words) => Some(words),
             _ => None,
         })
+    }
+
+    fn variables(&mut self, table: &str) -> BTreeMap<String, Template> {
+        let prefix = format!("{table}.");
+        let names: Vec<String> = self
+            .0
+            .keys()
+            .filter_map(|key| key.strip_prefix(&prefix))
+            .map(str::to_owned)
+            .collect();
+        let value = |name: String| match self.0.remove(&format!("{prefix}{name}")) {
+            Some((Value::Template(value), _)) => Some((name, value)),
+            _ => None,
+        };
+        names.into_iter().filter_map(value).collect()
     }
 
     fn time_if(&mut self, key: &str) -> Setting<Option<Duration>> {

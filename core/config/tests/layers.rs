@@ -92,7 +92,13 @@ fn the_defaults_are_those_of_the_reference() {
     for (name, value, source) in config.settings() {
         assert_eq!(source, Source::Default, "{name}");
         let key = KEYS.iter().find(|key| key.name == name).unwrap();
-        let in_words = ["board", "run.agent", "tests.command"].contains(&name.as_str());
+        let in_words = [
+            "board",
+            "run.agent",
+            "tests.command",
+            "vault.passphrase_file",
+        ]
+        .contains(&name.as_str());
         assert!(
             in_words || key.default == value,
             "{name}: {value} is not {}",
@@ -109,6 +115,8 @@ fn every_key_reaches_its_setting() {
          integration_branch = \"next\"\nroadmap = \"docs/R.md\"\ntest_merges = false\n\
          [tests]\ncommand = \"make check\"\ntimeout = \"10s\"\n\
          [agents.a]\ncommand = [\"agent\", \"two words\"]\npass_env = [\"K\"]\ntimeout = \"11s\"\n\
+         env = { TOKEN = \"${vault:T}\" }\n\
+         [vault]\npassphrase_file = \"/p\"\n\
          [log]\nlevel = \"debug\"\nformat = \"json\"\n",
     );
     let rows = rig.config().settings();
@@ -126,7 +134,9 @@ fn every_key_reaches_its_setting() {
         "10s",
         "agent 'two words'",
         "K",
+        "TOKEN=${vault:T}",
         "11s",
+        "/p",
         "debug",
         "json",
     ];
@@ -216,7 +226,15 @@ fn every_key_that_needs_trust_is_refused_without_it() {
             "agents.<name>.pass_env",
             "[agents.a]\npass_env = [\"SECRET\"]\n",
         ),
+        (
+            "agents.<name>.env.<variable>",
+            "[agents.a]\nenv = { KEY = \"${vault:KEY}\" }\n",
+        ),
         ("agents.<name>.timeout", "[agents.a]\ntimeout = \"1m\"\n"),
+        (
+            "vault.passphrase_file",
+            "[vault]\npassphrase_file = \"/dev/fd/3\"\n",
+        ),
     ];
     let needed: Vec<&str> = KEYS
         .iter()

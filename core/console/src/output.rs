@@ -21,6 +21,8 @@ pub(crate) struct Output {
     dropped: u64,
     last_byte: u8,
     error: Option<String>,
+    /// Takes out what must not be kept, before anything is counted or cut.
+    clean: callboard_redact::Stream,
 }
 
 /// What became of the output.
@@ -54,11 +56,18 @@ impl Output {
             dropped: 0,
             last_byte,
             error: None,
+            clean: callboard_redact::Stream::new(callboard_redact::scrubber()),
         })
     }
 
-    /// Takes the next bytes of output.
+    /// Takes the next bytes of output, without the secrets in use.
     pub(crate) fn take(&mut self, bytes: &[u8]) {
+        let mut clean = std::mem::take(&mut self.clean);
+        clean.take(bytes, |bytes| self.keep(bytes));
+        self.clean = clean;
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
         let fits = usize::try_from(self.head_left)
             .unwrap_or(usize::MAX)
             .min(bytes.len());
@@ -73,6 +82,8 @@ impl Output {
 
     /// Appends the marker and the tail. Bytes the disk refuses are counted as dropped.
     pub(crate) fn finish(mut self) -> Kept {
+        let mut clean = std::mem::take(&mut self.clean);
+        clean.finish(|bytes| self.keep(bytes));
         let mut tail: Vec<u8> = std::mem::take(&mut self.tail).into();
         if self.dropped > 0 && self.error.is_none() {
             let part = tail

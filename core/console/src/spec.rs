@@ -4,6 +4,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
 
 /// A command to run. It travels to the supervisor through a pipe, never by an argument list, so that secrets in it
 /// don't show in the process list. Its `Debug` form names environment variables without their values.
@@ -41,6 +42,13 @@ impl Spec {
             .rev()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
+    }
+}
+
+impl Spec {
+    /// Overwrites the values of the environment: the command has them, and nobody else needs them any more.
+    pub(crate) fn forget_values(&mut self) {
+        self.env.iter_mut().for_each(|(_, value)| value.zeroize());
     }
 }
 

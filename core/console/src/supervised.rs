@@ -18,6 +18,8 @@ use tokio::{
     time::timeout,
 };
 
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::{
     Ending, Outcome, ProcessId, Spec, Stop,
     process::end_abandoned,
@@ -317,11 +319,23 @@ impl Keeper {
         };
         let input = self.spec.stdin.take();
         let stdin_bytes = input.as_ref().map(|bytes| bytes.len() as u64);
-        let mut line = serde_json::to_vec(&Order {
+        let used = callboard_redact::registered();
+        let mut order = Order {
             spec: self.spec.clone(),
             stdin_bytes,
-        })?;
+            secrets: used
+                .iter()
+                .map(|used| (used.name.clone(), used.value.expose().to_owned()))
+                .collect(),
+        };
+        let mut line = Zeroizing::new(serde_json::to_vec(&order)?);
         line.push(b'\n');
+        order
+            .secrets
+            .iter_mut()
+            .for_each(|(_, value)| value.zeroize());
+        order.spec.forget_values();
+        self.spec.forget_values();
         orders.write_all(&line).await?;
         orders.write_all(&input.unwrap_or_default()).await?;
         orders.flush().await

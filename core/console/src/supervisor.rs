@@ -18,6 +18,8 @@ use rustix::{
     process::{Pid, Signal, WaitOptions, WaitStatus},
 };
 
+use zeroize::Zeroize;
+
 use crate::{
     Ending, Outcome, ProcessId, Spec,
     output::Output,
@@ -50,6 +52,7 @@ pub fn supervise_if_asked() {
 
 /// The whole life of the supervisor; the exit code says only whether it was started properly.
 fn supervise() -> i32 {
+    callboard_redact::guard_panics();
     let Some((order, input)) = read_order() else {
         // A parent that ended, or changed its mind, in the middle of the order is no news to anybody.
         if std::io::stdin().is_terminal() {
@@ -59,7 +62,11 @@ fn supervise() -> i32 {
         }
         return 2;
     };
-    match begin(order.spec, input) {
+    let Order {
+        spec, mut secrets, ..
+    } = order;
+    secrets.iter_mut().for_each(|(_, value)| value.zeroize());
+    match begin(spec, input) {
         Ok(mut supervision) => {
             report(&Event::Started {
                 command: supervision.command,
@@ -79,6 +86,11 @@ fn read_order() -> Option<(Order, Option<Vec<u8>>)> {
     let mut line = Vec::new();
     stdin.read_until(b'\n', &mut line).ok()?;
     let order: Order = serde_json::from_slice(&line).ok()?;
+    line.zeroize();
+    for (name, value) in order.secrets.iter() {
+        // As many as our parent could register.
+        callboard_redact::register(name, &callboard_redact::Secret::new(value.clone())).ok()?;
+    }
     let mut input = order
         .stdin_bytes
         .map(|bytes| vec![0; usize::try_from(bytes).unwrap_or(0)]);

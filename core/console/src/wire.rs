@@ -16,11 +16,14 @@ pub(crate) const TERM: u8 = b't';
 pub(crate) const KILL: u8 = b'k';
 
 /// The first line to the supervisor.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Order {
     pub spec: Spec,
     /// Length of the command's standard input, which follows the line; `None` is `/dev/null`.
     pub stdin_bytes: Option<u64>,
+    /// Values that must not get into the log, with what stands in their place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<(String, String)>,
 }
 
 /// What the supervisor tells us.

@@ -6,8 +6,9 @@
 
 use crate::error::CrewError;
 use crate::stand_in::{self, StandInEnv};
-use callboard_config::{Config, Environment, Source};
+use callboard_config::{Config, Environment, Source, Template};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
@@ -26,6 +27,8 @@ pub struct Agent {
     pub argv: Vec<String>,
     /// Variables of the user's environment that it gets besides the minimal ones.
     pub pass_env: Vec<String>,
+    /// Variables of its own; their values may name secrets of the vault.
+    pub env: BTreeMap<String, Template>,
     /// Its time limit, where it has one of its own.
     pub timeout: Option<Duration>,
 }
@@ -68,6 +71,7 @@ impl Agent {
                 name: agent.name.clone(),
                 argv: agent.command.value.clone(),
                 pass_env: agent.pass_env.value.clone(),
+                env: agent.env.clone(),
                 timeout: agent.timeout.value,
             });
         }
@@ -91,6 +95,7 @@ impl Agent {
                 STAND_IN_ARGUMENT.to_owned(),
             ],
             pass_env: Vec::new(),
+            env: BTreeMap::new(),
             timeout: None,
         }
     }
@@ -149,7 +154,8 @@ impl AgentReport {
         }
         let bytes = std::fs::read(path)
             .map_err(|error| format!("the report {} can't be read: {error}", path.display()))?;
-        serde_json::from_slice(&bytes).map_err(|error| {
+        // What an agent says goes onto the board, into commits and pull requests.
+        serde_json::from_slice(&callboard_redact::scrub_bytes(&bytes)).map_err(|error| {
             format!(
                 "the report {} is not the JSON that was asked for: {error}",
                 path.display()

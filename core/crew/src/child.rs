@@ -21,6 +21,8 @@ pub(crate) struct Job<'a> {
     pub(crate) stdin: Option<Vec<u8>>,
     pub(crate) timeout: Duration,
     pub(crate) pass_env: &'a [String],
+    /// Variables from the agent's configuration; they win over the task's.
+    pub(crate) own_env: Vec<(String, String)>,
     pub(crate) task_env: &'a BTreeMap<String, String>,
     pub(crate) marks: Vec<(String, String)>,
 }
@@ -41,6 +43,9 @@ impl Project {
         stop: &CancellationToken,
     ) -> Result<Ended, CrewError> {
         let mut env = self.environment.for_agent(job.pass_env, job.task_env)?;
+        // The last of two variables of one name counts: a task can't send a secret elsewhere.
+        env.retain(|(name, _)| job.own_env.iter().all(|(own, _)| own != name));
+        env.extend(job.own_env);
         env.extend(job.marks);
         let (program, args) = job
             .argv

@@ -6,6 +6,7 @@ use crate::events::Event;
 use crate::posting::{PostedItem, item_of};
 use crate::project::{Project, Setup};
 use crate::report::Report;
+use crate::secrets;
 use crate::tabulate::report;
 use crate::upkeep;
 use crate::voice::Voice;
@@ -165,6 +166,7 @@ impl Crew {
     }
 
     async fn run_held(&self, stop: &CancellationToken, duty: &str) -> Result<Report, CrewError> {
+        secrets::check(&self.project).await?;
         let loaded = self.load_held().await?;
         let agents = self.project.config.run.agents.value;
         self.voice.say(Event::Started {

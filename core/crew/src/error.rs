@@ -23,6 +23,9 @@ pub enum CrewError {
     /// The board can't be opened.
     #[error(transparent)]
     Open(#[from] callboard_store::OpenError),
+    /// A secret that the agent's configuration names can't be had.
+    #[error(transparent)]
+    Vault(#[from] callboard_store::vault::VaultError),
     /// A child could not be supervised.
     #[error(transparent)]
     Console(#[from] callboard_console::ConsoleError),

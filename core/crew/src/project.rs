@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::error::CrewError;
+use crate::secrets::OpenVault;
 use callboard_config::{Config, Environment};
 use callboard_store::{Clock, Ids, Store};
 use callboard_worktree::{Remote, Repo};
@@ -22,6 +23,8 @@ pub struct Setup {
     pub supervisor: PathBuf,
     /// The open board.
     pub store: Store,
+    /// Opens the user's vault.
+    pub vault: OpenVault,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of ids.
@@ -52,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) agent: Agent,
     pub(crate) supervisor: PathBuf,
     pub(crate) store: Store,
+    pub(crate) vault: OpenVault,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Ids,
     pub(crate) again: Again,
@@ -101,6 +105,7 @@ impl Project {
             agent: setup.agent,
             supervisor: setup.supervisor,
             store: setup.store,
+            vault: setup.vault,
             clock: setup.clock,
             ids: setup.ids,
             again: setup.again,

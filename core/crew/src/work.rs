@@ -8,6 +8,7 @@ use crate::child::{Ended, Job, complaint, tail};
 use crate::error::CrewError;
 use crate::events::{Event, Step};
 use crate::project::Project;
+use crate::secrets;
 use crate::voice::Voice;
 use callboard_roadmap::ItemKey;
 use callboard_scheduling::{
@@ -173,6 +174,11 @@ impl Working {
         let desk = self.project.desk_path(&self.attempt);
         let (prompt_file, report_file) = (desk.join("prompt.md"), desk.join("report.json"));
         let prompt = self.brief(base, &report_file).await?;
+        let own_env = secrets::variables(&self.project)
+            .await
+            .map_err(|error| Trouble::Person {
+                why: format!("the agent was not started: {}", error.advice()),
+            })?;
         self.begin(Step::Agent, Some(self.project.agent.name.clone()))
             .await?;
         write_file(&desk, &prompt_file, prompt.as_bytes())?;
@@ -191,6 +197,7 @@ impl Working {
                         .timeout
                         .unwrap_or(self.project.config.run.task_timeout.value),
                     pass_env: &self.project.agent.pass_env,
+                    own_env,
                     task_env: &self.task.env,
                     marks: self.marks(&prompt_file, &report_file),
                 },
@@ -333,6 +340,7 @@ impl Working {
                     stdin: None,
                     timeout: self.project.config.tests.timeout.value,
                     pass_env: &[],
+                    own_env: Vec::new(),
                     task_env: &self.task.env,
                     marks: vec![mark],
                 },
@@ -371,13 +379,15 @@ impl Working {
     /// Takes what the agent made, before the tests run: what those leave behind is no part of the work. The
     /// roadmap goes back to what it was.
     async fn stage(&mut self, base: &Oid) -> Result<(), Trouble> {
+        let attempt = self.attempt.clone();
         let (path, from) = (self.project.worktree_path(&self.attempt), base.clone());
         let branch = self.facts.branch.clone().unwrap_or_default();
         self.project
             .git(move |project| {
                 let worktree = project.repo.worktree_open(&path, &from)?;
                 on_branch(&worktree, &branch)?;
-                Ok(worktree.stage_all(std::slice::from_ref(&project.roadmap))?)
+                worktree.stage_all(std::slice::from_ref(&project.roadmap))?;
+                secrets::check_work(&worktree, &from, &attempt)
             })
             .await?;
         Ok(())

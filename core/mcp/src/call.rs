@@ -176,7 +176,7 @@ fn conclude<T>(ending: Ending<T>, name: &str) -> (Outcome, Result<T, ToolError>)
         Ending::Returned(Err(error)) if error.kind == ErrorKind::Cancelled => {
             (Outcome::Cancelled, Err(error))
         }
-        Ending::Returned(Err(error)) => (Outcome::Error, Err(error)),
+        Ending::Returned(Err(error)) => (Outcome::Error, Err(error.scrubbed())),
         Ending::Panicked => (Outcome::Panic, Err(bug(name))),
         Ending::GivenUp => (Outcome::Cancelled, Err(ToolError::cancelled())),
         Ending::TimedOut => (Outcome::Cancelled, Err(too_slow(name))),

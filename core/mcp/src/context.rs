@@ -182,7 +182,7 @@ impl Progress {
             return;
         }
         let mut report = ProgressNotificationParam::new(self.token.clone(), as_number(done))
-            .with_message(message);
+            .with_message(callboard_redact::scrub(message));
         if let Some(total) = total {
             report = report.with_total(as_number(total));
         }

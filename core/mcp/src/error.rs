@@ -131,6 +131,15 @@ impl ToolError {
         self
     }
 
+    /// The error without the secrets in use.
+    pub(crate) fn scrubbed(mut self) -> Self {
+        callboard_redact::scrub_in_place(&mut self.message);
+        if let Some(hint) = &mut self.hint {
+            callboard_redact::scrub_in_place(hint);
+        }
+        self
+    }
+
     /// A tool's error as its caller's era wants it: since 2026-07-28 there is a protocol error for what the
     /// client did not declare; everything else is a result that the model reads.
     pub(crate) fn into_answer(

@@ -22,6 +22,7 @@ mod prompt;
 mod resource;
 mod sampling;
 mod schema;
+mod scrub;
 mod serve;
 mod server;
 mod stdio;

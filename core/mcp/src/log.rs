@@ -17,6 +17,8 @@ use rmcp::service::RequestContext;
 use rmcp::{Peer, RoleServer};
 use serde_json::Value;
 
+use crate::scrub::scrub_value;
+
 /// How much a log message matters; the names are those of syslog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -101,7 +103,8 @@ impl Levels {
 }
 
 /// Sends one message.
-pub(crate) async fn send(peer: &Peer<RoleServer>, logger: &str, level: Level, data: Value) {
+pub(crate) async fn send(peer: &Peer<RoleServer>, logger: &str, level: Level, mut data: Value) {
+    scrub_value(&mut data);
     let message =
         LoggingMessageNotificationParam::new(level.on_the_wire(), data).with_logger(logger);
     // The client may be gone; the call itself will notice.

@@ -26,7 +26,7 @@ impl CallContext {
                 "this client's model cannot be asked while a call runs",
             ));
         }
-        let question = SamplingMessage::user_text(prompt);
+        let question = SamplingMessage::user_text(callboard_redact::scrub(prompt));
         let params = CreateMessageRequestParams::new(vec![question], max_tokens);
         let answer = self.peer().create_message(params).await.map_err(|error| {
             ToolError::unavailable(format!("the client's model did not answer: {error}"))

@@ -32,9 +32,18 @@ pub(crate) fn forms(value: &str) -> Vec<Form> {
 
 fn shapes(value: &str, found: &mut Vec<Form>) {
     let mut add = |text: String| found.push(Zeroizing::new(text.into_bytes()));
+    let quoted = Zeroizing::new(format!("{value:?}"));
+    let debug = &quoted[1..quoted.len() - 1];
     add(value.to_owned());
-    add(json(value));
-    add(value.escape_debug().to_string());
+    // Once more for a text that is put into JSON itself: a log line with a `Debug` form, an answer with JSON in it.
+    for escaped in [
+        json(value),
+        debug.to_owned(),
+        value.escape_debug().to_string(),
+    ] {
+        add(json(&escaped));
+        add(escaped);
+    }
     for hex in [hex_lower, hex_upper] {
         add(percent(value, hex, "%20"));
         add(percent(value, hex, "+"));
@@ -132,6 +141,7 @@ mod tests {
         for form in [
             value,
             "pa\\\"ss\\\\wo rd/é\\n?",
+            r#"pa\\\"ss\\\\wo rd/é\\n?"#,
             "pa%22ss%5Cwo%20rd%2F%C3%A9%0A%3F",
             "pa%22ss%5cwo%20rd%2f%c3%a9%0a%3f",
             "pa%22ss%5Cwo+rd%2F%C3%A9%0A%3F",

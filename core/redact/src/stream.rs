@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zeroize::Zeroize;
 
 /// The state between two pieces of a stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stream {
     scrubber: Arc<Scrubber>,
     held: Vec<u8>,

@@ -3,6 +3,7 @@
 //! For: one subscriber for the process, on standard error, because standard output carries the protocol.
 //! Not for: reading the environment (the caller passes the filter) or choosing what to record.
 
+use std::io::Write;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn, ParseError, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -46,11 +47,26 @@ pub enum TracingError {
 /// A filter that is not understood, or a second call in one process.
 pub fn init_tracing(filter: &str, format: LogFormat) -> Result<(), TracingError> {
     let filter = parse_filter(filter)?;
+    callboard_redact::guard_panics();
     match format {
-        LogFormat::Text => text(filter, std::io::stderr).try_init()?,
-        LogFormat::Json => json(filter, std::io::stderr).try_init()?,
+        LogFormat::Text => text(filter, || Scrubbed(std::io::stderr())).try_init()?,
+        LogFormat::Json => json(filter, || Scrubbed(std::io::stderr())).try_init()?,
     }
     Ok(())
+}
+
+/// Takes the secrets in use out of what is written. The layer writes each event as one piece, so no value is cut.
+struct Scrubbed<W>(W);
+
+impl<W: Write> Write for Scrubbed<W> {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.write_all(&callboard_redact::scrub_bytes(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn parse_filter(filter: &str) -> Result<EnvFilter, TracingError> {
@@ -90,7 +106,6 @@ fn is_free_of_messages(metadata: &Metadata<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
@@ -129,6 +144,31 @@ mod tests {
         assert!(!written.contains("secret"), "{written}");
         assert!(written.contains("the pipe broke"), "{written}");
         assert!(written.contains("ours"), "{written}");
+    }
+
+    #[test]
+    fn a_secret_in_use_never_reaches_the_log() {
+        let value = "canary \"log\" value";
+        let secret = callboard_redact::Secret::new(value.to_owned());
+        callboard_redact::register("LOGGED", &secret).unwrap();
+        let error = std::io::Error::other(format!("no: {value}"));
+        let log = || {
+            tracing::warn!(key = value, ?value, %error, "with {value}");
+            let span = tracing::error_span!("call", field = value);
+            span.in_scope(|| tracing::error!("inside"));
+        };
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let lines = Lines::default();
+            let (writer, filter) = (lines.clone(), parse_filter("info").unwrap());
+            let make = move || Scrubbed(writer.clone());
+            match format {
+                LogFormat::Text => tracing::subscriber::with_default(text(filter, make), log),
+                LogFormat::Json => tracing::subscriber::with_default(json(filter, make), log),
+            }
+            let written = lines.text();
+            assert!(!written.contains("canary"), "{written}");
+            assert!(written.matches("[vault:LOGGED]").count() >= 5, "{written}");
+        }
     }
 
     #[test]

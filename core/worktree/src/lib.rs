@@ -6,6 +6,7 @@ mod checkout;
 mod create;
 mod error;
 mod history;
+mod made;
 mod merge;
 mod message;
 mod name;

@@ -190,7 +190,7 @@ impl Worktree {
         Ok(String::from_utf8_lossy(&answer.stdout[..answer.stdout.len().min(limit)]).into_owned())
     }
 
-    fn read<const N: usize>(&self, args: [&str; N]) -> Result<Call<'_>, GitError> {
+    pub(crate) fn read<const N: usize>(&self, args: [&str; N]) -> Result<Call<'_>, GitError> {
         Ok(self.write(args)?.reading())
     }
 

@@ -57,6 +57,7 @@ struct ServerArgs {
 }
 
 fn main() -> ExitCode {
+    callboard_redact::guard_panics();
     callboard_console::supervise_if_asked();
     let environment = Environment::from_process();
     if let Some(code) = callboard_crew::play_if_asked(&environment) {

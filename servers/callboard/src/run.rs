@@ -3,8 +3,8 @@
 use crate::{example, show};
 use anyhow::Context as _;
 use callboard_config::{Config, Environment, Overrides, Projects};
-use callboard_crew::{Again, Agent, Crew, Report, Setup};
-use callboard_store::{Ids, SystemClock};
+use callboard_crew::{Again, Agent, Crew, Report, Setup, users_vault};
+use callboard_store::{Clock, Ids, SystemClock};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -113,6 +113,8 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     remember_board(&environment, &root, args)?;
     let store = callboard_board::open(&board)
         .with_context(|| format!("opening the board {}", board.display()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let vault = users_vault(&environment, &config, Arc::clone(&clock), None);
     let crew = Crew::open(Setup {
         path: root.clone(),
         environment,
@@ -120,7 +122,8 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
         agent,
         supervisor: program,
         store,
-        clock: Arc::new(SystemClock),
+        vault,
+        clock,
         ids: Ids::system(),
         again: if args.retry {
             Again::Retry

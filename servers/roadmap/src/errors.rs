@@ -20,6 +20,8 @@ pub(crate) fn crew(error: CrewError) -> ToolError {
             .hint(
                 "correct the agent's pass_env in the configuration (`callboard doctor` shows it)",
             ),
+        CrewError::Vault(error) => ToolError::new(ErrorKind::NeedsPerson, error.to_string())
+            .hint("only the user can do that; `callboard vault status` tells how the vault stands"),
         CrewError::Internal(message) => ToolError::internal(message).hint(BUG),
         CrewError::Open(error) => board(&error),
         other @ (CrewError::Console(_) | CrewError::File { .. }) => {

@@ -134,6 +134,12 @@ impl Roadmaps {
             agent,
             supervisor: self.program.clone(),
             store: self.board(place).await?,
+            vault: callboard_crew::users_vault(
+                &self.environment,
+                &place.config,
+                Arc::clone(&self.clock),
+                None,
+            ),
             clock: Arc::clone(&self.clock),
             ids: self.ids.clone(),
             again,

@@ -6,6 +6,7 @@ use rmcp::model::{CallToolResult, MetaObject, ResourceContents};
 use serde_json::Value;
 
 use crate::decode::json_bytes;
+use crate::scrub::scrub_body;
 use crate::{Answer, Block, Body, ResourcePage};
 
 impl Answer {
@@ -15,9 +16,10 @@ impl Answer {
     }
 
     pub(super) fn into_result(self) -> CallToolResult {
-        let content = self.blocks.into_iter().map(Block::into_content);
+        let clean = self.scrubbed();
+        let content = clean.blocks.into_iter().map(Block::into_content);
         let mut result = CallToolResult::success(content.collect());
-        result.structured_content = self.structured;
+        result.structured_content = clean.structured;
         result
     }
 }
@@ -30,6 +32,7 @@ pub(super) fn contents(
     mime: &str,
 ) -> ResourceContents {
     let mut body = page.body;
+    scrub_body(&mut body);
     let next = page.next.map(|cursor| format!("{base}?cursor={cursor}"));
     if let Body::Text(text) = &mut body
         && let Some(next) = &next

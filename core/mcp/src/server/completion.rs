@@ -83,6 +83,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let mut values = values.map_err(ToolError::into_protocol)?;
         let total = values.len();
         values.truncate(MAX_VALUES);
+        values.iter_mut().for_each(callboard_redact::scrub_in_place);
         let has_more = total > values.len();
         CompletionInfo::with_pagination(values, u32::try_from(total).ok(), has_more)
             .map(CompleteResult::new)

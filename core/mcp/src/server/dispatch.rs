@@ -20,6 +20,7 @@ use crate::context::http_request;
 use crate::decode::{self, Shape, json_bytes, object_bytes};
 use crate::log::is_modern;
 use crate::prompt::PromptArguments;
+use crate::scrub;
 use crate::{Answer, Message, ResourcePage, ToolError, clip};
 
 impl<S: Send + Sync + 'static> Server<S> {
@@ -181,12 +182,14 @@ impl<S: Send + Sync + 'static> Server<S> {
             } else {
                 rmcp::model::Role::Assistant
             };
-            PromptMessage::new(role, message.block.into_content())
+            PromptMessage::new(role, scrub::content(message.block))
         });
         Ok(GetPromptResult::new(messages.collect()).with_description(entry.description))
     }
 }
 
 pub(super) fn shown(name: &str) -> String {
-    clip(name, 80).escape_debug().to_string()
+    clip(&callboard_redact::scrub(name), 80)
+        .escape_debug()
+        .to_string()
 }
