@@ -49,6 +49,9 @@ const KNOWN_METHODS: &[&str] = &[
     "logging/setLevel",
 ];
 
+/// Those among them that the era without a handshake does not have.
+const REMOVED_METHODS: &[&str] = &["initialize", "logging/setLevel"];
+
 /// The error for a request that no handler takes.
 pub(crate) fn not_handled(method: &str) -> ErrorData {
     if KNOWN_METHODS.contains(&method) {
@@ -57,6 +60,10 @@ pub(crate) fn not_handled(method: &str) -> ErrorData {
             None,
         );
     }
+    unknown_method(method)
+}
+
+fn unknown_method(method: &str) -> ErrorData {
     ErrorData::new(
         ErrorCode::METHOD_NOT_FOUND,
         format!("unknown method `{}`", shown(method)),
@@ -234,6 +241,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         custom: CustomRequest,
         request: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
+        if is_modern(&request) && REMOVED_METHODS.contains(&custom.method.as_str()) {
+            return Err(unknown_method(&custom.method));
+        }
         if custom.method != "tools/call" {
             return Err(named(not_handled(&custom.method), &request));
         }
