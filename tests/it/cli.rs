@@ -9,7 +9,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const SUBCOMMANDS: [&str; 6] = ["run", "assigner", "roadmap", "init", "doctor", "trust"];
+const SUBCOMMANDS: [&str; 8] = [
+    "run",
+    "assigner",
+    "roadmap",
+    "init",
+    "doctor",
+    "trust",
+    "questions",
+    "answer",
+];
 
 /// At work until it is ended, with a child that is deaf.
 const ENDLESS: &str =

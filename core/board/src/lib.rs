@@ -13,6 +13,7 @@ pub const TABLES: &[&[Migration]] = &[
     callboard_scheduling::MIGRATIONS,
     callboard_mcp::access::MIGRATIONS,
     callboard_store::vault::MIGRATIONS,
+    callboard_mcp::MIGRATIONS,
 ];
 
 /// Opens the board in `directory`, and makes it if it is missing.

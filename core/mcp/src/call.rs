@@ -13,14 +13,18 @@ use std::time::Duration;
 use callboard_store::Clock;
 use callboard_telemetry::{CallLog, CallRow, Outcome};
 use rmcp::RoleServer;
+use rmcp::model::{ErrorData, InputRequiredResult, JsonObject};
 use rmcp::service::RequestContext;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::ask::{Asker, Asking, Brought};
+use crate::context::over_network;
 use crate::log::Levels;
-use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Role, ToolError};
+use crate::memory::Memory;
+use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Role, ToolError, digest};
 
 /// Nothing may block past 45 s; this ends what does in spite of it.
 const TIME_LIMIT: Duration = Duration::from_secs(55);
@@ -43,6 +47,8 @@ pub(crate) struct Wrapper {
     pub(crate) closing: CancellationToken,
     /// Counts the calls at work.
     pub(crate) running: TaskTracker,
+    /// Where questions are kept.
+    pub(crate) memory: Memory,
 }
 
 /// What is recorded of a call besides how it ended.
@@ -51,6 +57,19 @@ pub(crate) struct Labels {
     pub(crate) request_bytes: usize,
     /// What the caller must be.
     pub(crate) role: Role,
+    /// What tells the call from others, for questions.
+    pub(crate) digest: String,
+    /// Whether it can take something away.
+    pub(crate) strict: bool,
+    /// What the client brings from an earlier round.
+    pub(crate) brought: Brought,
+}
+
+/// How a call came out, for whoever puts it on the wire.
+pub(crate) enum Called<T> {
+    Ended(Result<T, ToolError>),
+    /// The client is to answer something and to call again.
+    Asks(InputRequiredResult),
 }
 
 enum Ending<T> {
@@ -61,14 +80,32 @@ enum Ending<T> {
 }
 
 impl Wrapper {
+    /// Who calls.
+    pub(crate) fn caller(&self, request: &RequestContext<RoleServer>) -> Arc<Caller> {
+        over_network(request).unwrap_or_else(|| Arc::clone(&self.caller))
+    }
+
+    /// What tells this call from others.
+    pub(crate) fn digest(
+        &self,
+        name: &str,
+        arguments: Option<&JsonObject>,
+        request: &RequestContext<RoleServer>,
+    ) -> String {
+        digest::of_call(self.server, name, arguments, &self.caller(request))
+    }
+
     /// Runs `work` to one of its ends and records it. `size` tells the bytes of an answer.
+    ///
+    /// # Errors
+    /// What the client brought from an earlier round is not good.
     pub(crate) async fn call<'w, T, W>(
         &self,
         labels: Labels,
         request: &RequestContext<RoleServer>,
         size: impl FnOnce(&T) -> usize,
         work: W,
-    ) -> Result<T, ToolError>
+    ) -> Result<Called<T>, ErrorData>
     where
         W: FnOnce(CallContext) -> BoxFuture<'w, Result<T, ToolError>>,
     {
@@ -76,14 +113,30 @@ impl Wrapper {
         let at_ms = self.clock.now_ms();
         let began = Instant::now();
         let given_up = self.closing.child_token();
-        let context = CallContext::new(request, given_up.clone(), &self.caller)
+        let caller = self.caller(request);
+        let asking = Asking::new(
+            request,
+            Asker {
+                server: self.server,
+                tool: &labels.name,
+                digest: labels.digest,
+                strict: labels.strict,
+                caller: &caller,
+                memory: &self.memory,
+                clock: &self.clock,
+            },
+        );
+        let context = CallContext::new(request, given_up.clone(), Arc::clone(&caller), asking)
             .logging(self.server, self.wanted_logs(request));
-        let caller = Arc::clone(context.caller());
+        let asking = Arc::clone(context.asking());
         let trace = context.trace().map(str::to_owned);
         let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, http = context.http_request().map(tracing::field::display), trace);
         let ending = if caller.role < labels.role {
-            Ending::Returned(Err(forbidden(&labels, &caller)))
+            Ending::Returned(Err(forbidden(&labels.name, labels.role, &caller)))
         } else {
+            asking.take_in(labels.brought).await.inspect_err(|_| {
+                self.refused(labels.name.clone(), ErrorKind::InvalidInput);
+            })?;
             supervise(work(context), &given_up, &request.ct)
                 .instrument(span.clone())
                 .await
@@ -113,7 +166,13 @@ impl Wrapper {
         };
         span.in_scope(|| log(&row));
         self.call_log.record(row);
-        answer
+        asking.finish(&answer).await;
+        match answer {
+            Err(error) if error.kind == ErrorKind::Suspended => {
+                asking.round().await.map(Called::Asks)
+            }
+            ended => Ok(Called::Ended(ended)),
+        }
     }
 
     fn wanted_logs(&self, request: &RequestContext<RoleServer>) -> Option<Level> {
@@ -122,12 +181,16 @@ impl Wrapper {
 
     /// Records a request that named nothing we have.
     pub(crate) fn unknown(&self, what: &'static str) {
+        self.refused(what.into(), ErrorKind::NotFound);
+    }
+
+    fn refused(&self, what: Cow<'static, str>, kind: ErrorKind) {
         self.call_log.record(CallRow {
             at_ms: self.clock.now_ms(),
             server: self.server.into(),
-            tool: what.into(),
+            tool: what,
             outcome: Outcome::Error,
-            error_kind: Some(ErrorKind::NotFound.as_str().into()),
+            error_kind: Some(kind.as_str().into()),
             duration_us: 0,
             request_bytes: 0,
             response_bytes: 0,
@@ -176,6 +239,9 @@ fn conclude<T>(ending: Ending<T>, name: &str) -> (Outcome, Result<T, ToolError>)
         Ending::Returned(Err(error)) if error.kind == ErrorKind::Cancelled => {
             (Outcome::Cancelled, Err(error))
         }
+        Ending::Returned(Err(error)) if error.kind == ErrorKind::Suspended => {
+            (Outcome::Ok, Err(error))
+        }
         Ending::Returned(Err(error)) => (Outcome::Error, Err(error.scrubbed())),
         Ending::Panicked => (Outcome::Panic, Err(bug(name))),
         Ending::GivenUp => (Outcome::Cancelled, Err(ToolError::cancelled())),
@@ -183,8 +249,8 @@ fn conclude<T>(ending: Ending<T>, name: &str) -> (Outcome, Result<T, ToolError>)
     }
 }
 
-fn forbidden(labels: &Labels, caller: &Caller) -> ToolError {
-    let (name, needed, has) = (&labels.name, labels.role, caller.role);
+fn forbidden(name: &str, needed: Role, caller: &Caller) -> ToolError {
+    let has = caller.role;
     ToolError::new(
         ErrorKind::Forbidden,
         format!("{name} needs the role {needed}; `{}` is {has}", caller.name),

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::ability::Abilities;
+use crate::ask::Asking;
 use crate::log::{self, is_modern};
 use crate::{Ability, Caller, Level, ToolError};
 
@@ -28,6 +29,7 @@ pub struct CallContext {
     caller: Arc<Caller>,
     http_request: Option<crate::http::RequestId>,
     cancelled: CancellationToken,
+    asking: Arc<Asking>,
     progress: Option<Arc<Progress>>,
     peer: Peer<RoleServer>,
     modern: bool,
@@ -46,12 +48,14 @@ impl CallContext {
     pub(crate) fn new(
         request: &RequestContext<RoleServer>,
         cancelled: CancellationToken,
-        local: &Arc<Caller>,
+        caller: Arc<Caller>,
+        asking: Asking,
     ) -> Self {
         CallContext {
             id: request.id.clone(),
-            caller: over_network(request).unwrap_or_else(|| Arc::clone(local)),
+            caller,
             http_request: http_request(request),
+            asking: Arc::new(asking),
             trace: request
                 .meta
                 .get_traceparent()
@@ -115,6 +119,10 @@ impl CallContext {
         self.cancelled.is_cancelled()
     }
 
+    pub(crate) fn asking(&self) -> &Arc<Asking> {
+        &self.asking
+    }
+
     /// The token behind [`CallContext::cancelled`], for work that is handed on.
     pub fn cancellation(&self) -> CancellationToken {
         self.cancelled.clone()
@@ -151,7 +159,7 @@ impl CallContext {
 }
 
 /// Whom the gate let in: HTTP transports leave it with the request's head.
-fn over_network(request: &RequestContext<RoleServer>) -> Option<Arc<Caller>> {
+pub(crate) fn over_network(request: &RequestContext<RoleServer>) -> Option<Arc<Caller>> {
     let head = request.extensions.get::<http::request::Parts>()?;
     head.extensions.get::<Arc<Caller>>().cloned()
 }

@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Internal,
     /// The caller gave the call up, or the connection ended.
     Cancelled,
+    /// No failure: the handler is unwound until the client has answered a question. Pass it on with `?`.
+    Suspended,
 }
 
 impl ErrorKind {
@@ -55,6 +57,7 @@ impl ErrorKind {
             ErrorKind::Unavailable => "unavailable",
             ErrorKind::Internal => "internal",
             ErrorKind::Cancelled => "cancelled",
+            ErrorKind::Suspended => "suspended",
         }
     }
 }

@@ -6,19 +6,24 @@
 
 mod ability;
 pub mod access;
+mod ask;
 mod call;
 mod caller;
 mod complete;
 mod content;
 mod context;
 mod decode;
+mod digest;
 mod error;
 mod gate;
 pub mod http;
 mod lines;
 mod log;
+mod memory;
 mod param;
 mod prompt;
+mod question;
+mod questions;
 mod resource;
 mod sampling;
 mod schema;
@@ -38,8 +43,13 @@ pub use context::CallContext;
 pub use error::{ErrorKind, ToolError};
 pub use gate::{Arrival, Gate, Refusal};
 pub use log::Level;
+pub use memory::{MIGRATIONS, Memory, OpenBoard};
 pub use param::{Id, Limit, Line, NoParams, Text, Whole};
 pub use prompt::{Message, Prompt, PromptArgument, PromptArguments};
+pub use question::{Choice, Field, Question, Reply};
+pub use questions::{
+    QuestionError, StoredQuestion, Verdict, question_answer, question_json, question_list,
+};
 pub use resource::{Resource, ResourcePage, ResourceRequest};
 pub use serve::{ServeError, run, runtime, serve_on, serve_stdio};
 pub use server::{Server, ServerSpec, ToolFacts};

@@ -68,6 +68,16 @@ pub enum Effect {
 }
 
 impl Effect {
+    pub(crate) fn is_destructive(self) -> bool {
+        matches!(
+            self,
+            Effect::Write {
+                destructive: true,
+                ..
+            }
+        )
+    }
+
     pub(crate) fn annotations(self, open_world: bool) -> ToolAnnotations {
         let (read_only, destructive, idempotent) = match self {
             Effect::ReadOnly => (true, false, true),

@@ -3,7 +3,7 @@
 use crate::assigner::{Assigner, open};
 use crate::{prompts, resources, tools};
 use callboard_config::{Config, Environment, LogStyle};
-use callboard_mcp::{Server, ServerSpec};
+use callboard_mcp::{Memory, Server, ServerSpec};
 use callboard_telemetry::{CallLog, LogFormat, init_tracing};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -36,8 +36,10 @@ pub fn server(state: Arc<Assigner>, call_log: CallLog) -> Server<Assigner> {
         instructions: INSTRUCTIONS,
     };
     let clock = Arc::clone(state.clock());
+    let memory = Memory::of(state.store().clone());
     Server::new(spec, state, call_log)
         .clock(clock)
+        .memory(memory)
         .tool::<tools::TaskAdd>()
         .tool::<tools::TaskAddMany>()
         .tool::<tools::TaskList>()

@@ -6,6 +6,7 @@
 mod doctor;
 mod example;
 mod init;
+mod questions;
 mod run;
 mod serve;
 mod show;
@@ -47,6 +48,10 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Trust a project's callboard.toml to name commands.
     Trust(trust::TrustArgs),
+    /// List the questions that wait for a person.
+    Questions(questions::QuestionsArgs),
+    /// Answer a question; the call that asked it goes on when it is made again.
+    Answer(questions::AnswerArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -101,6 +106,8 @@ fn dispatch(arguments: Arguments, environment: Environment) -> anyhow::Result<Ex
         Command::Init(args) => init::init(&args, &environment, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &environment, &mut out),
         Command::Trust(args) => trust::trust(&args, &environment, &mut out),
+        Command::Questions(args) => questions::questions(&args, &environment, &mut out),
+        Command::Answer(args) => questions::answer(&args, &environment, &mut out),
     }
 }
 

@@ -20,7 +20,7 @@ mod view;
 pub use state::Roadmaps;
 
 use callboard_config::{Config, Environment, LogStyle};
-use callboard_mcp::{Server, ServerSpec};
+use callboard_mcp::{Memory, OpenBoard, Server, ServerSpec, ToolError};
 use callboard_telemetry::{CallLog, LogFormat};
 use std::sync::Arc;
 
@@ -42,7 +42,9 @@ the user's configuration, never by a command line. The work of roadmap_start end
 /// The server over `state`, ready to be served.
 #[must_use]
 pub fn server(state: Arc<Roadmaps>, call_log: CallLog) -> Server<Roadmaps> {
+    let memory = memory(&state);
     Server::new(SPEC, state, call_log)
+        .memory(memory)
         .tool::<tools::RoadmapRead>()
         .tool::<tools::RoadmapLoad>()
         .tool::<tools::RoadmapStart>()
@@ -56,6 +58,22 @@ pub fn server(state: Arc<Roadmaps>, call_log: CallLog) -> Server<Roadmaps> {
         .prompt::<prompts::PlanRoadmap>()
         .prompt::<prompts::ReportRoadmap>()
         .on_shutdown(|state: Arc<Roadmaps>| async move { state.close().await })
+}
+
+/// Questions are kept on the user's own board, whatever board a project has.
+fn memory(state: &Arc<Roadmaps>) -> Memory {
+    let directory = state.config.board.value.clone();
+    let (state, board) = (Arc::downgrade(state), directory.clone());
+    let open: OpenBoard = Box::new(move || {
+        let (state, board) = (state.upgrade(), board.clone());
+        Box::pin(async move {
+            match state {
+                Some(state) => state.board_in(board).await,
+                None => Err(ToolError::cancelled()),
+            }
+        })
+    });
+    Memory::opened_by(&directory, open)
 }
 
 /// Serves standard input and output until input ends. The program must be one that begins with

@@ -102,7 +102,11 @@ impl Roadmaps {
 
     /// The project's board, opened once.
     pub(crate) async fn board(&self, place: &Place) -> Result<Store, ToolError> {
-        let directory = place.config.board.value.clone();
+        self.board_in(place.config.board.value.clone()).await
+    }
+
+    /// The board in a directory, opened once.
+    pub(crate) async fn board_in(&self, directory: PathBuf) -> Result<Store, ToolError> {
         let mut boards = self.boards.lock().await;
         if let Some(store) = boards.get(&directory) {
             return Ok(store.clone());

@@ -11,7 +11,8 @@ use rmcp::service::RequestContext;
 use super::Server;
 use super::dispatch::shown;
 use super::registry::Completer;
-use crate::call::Labels;
+use crate::ask::Brought;
+use crate::call::{Called, Labels};
 use crate::complete::MAX_VALUES;
 use crate::{Completing, Role, ToolError};
 
@@ -76,11 +77,18 @@ impl<S: Send + Sync + 'static> Server<S> {
             name: format!("complete:{}", asked.label).into(),
             request_bytes: completing.typed.len(),
             role: asked.role,
+            digest: String::new(),
+            strict: false,
+            brought: Brought::default(),
         };
         let size = |values: &Vec<String>| values.iter().map(String::len).sum();
         let work = |ctx| (asked.completer)(Arc::clone(&self.state), completing, ctx);
-        let values = self.wrapper.call(labels, request, size, work).await;
-        let mut values = values.map_err(ToolError::into_protocol)?;
+        let mut values = match self.wrapper.call(labels, request, size, work).await? {
+            Called::Ended(values) => values.map_err(ToolError::into_protocol)?,
+            Called::Asks(_) => {
+                return Err(ErrorData::internal_error("a completion asks nothing", None));
+            }
+        };
         let total = values.len();
         values.truncate(MAX_VALUES);
         values.iter_mut().for_each(callboard_redact::scrub_in_place);

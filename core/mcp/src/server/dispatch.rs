@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CacheScope, CallToolResult, ErrorData, GetPromptRequestParams, GetPromptResult, JsonObject,
-    PromptMessage, ReadResourceResult,
+    CacheScope, CallToolResponse, CallToolResult, ErrorData, GetPromptRequestParams,
+    GetPromptResponse, GetPromptResult, JsonObject, PromptMessage, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult,
 };
 use rmcp::service::RequestContext;
 use serde_json::{Value, json};
@@ -15,7 +16,8 @@ use serde_json::{Value, json};
 use super::Server;
 use super::answer::contents;
 use super::registry::ToolEntry;
-use crate::call::{BoxFuture, Labels};
+use crate::ask::Brought;
+use crate::call::{BoxFuture, Called, Labels};
 use crate::context::http_request;
 use crate::decode::{self, Shape, json_bytes, object_bytes};
 use crate::log::is_modern;
@@ -28,13 +30,19 @@ impl<S: Send + Sync + 'static> Server<S> {
         &self,
         entry: &ToolEntry<S>,
         arguments: Option<JsonObject>,
+        brought: Brought,
         request: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, ErrorData> {
+    ) -> Result<CallToolResponse, ErrorData> {
         let bytes = arguments.as_ref().map_or(0, object_bytes);
         let labels = Labels {
             name: entry.facts.name.into(),
             request_bytes: bytes,
             role: entry.facts.role,
+            digest: self
+                .wrapper
+                .digest(entry.facts.name, arguments.as_ref(), request),
+            strict: entry.facts.effect.is_destructive(),
+            brought,
         };
         let schema = Arc::clone(&entry.facts.input_schema);
         let work = |ctx| {
@@ -50,10 +58,13 @@ impl<S: Send + Sync + 'static> Server<S> {
         match self
             .wrapper
             .call(labels, request, Answer::bytes, work)
-            .await
+            .await?
         {
-            Ok(answer) => Ok(answer.into_result()),
-            Err(error) => error.into_answer(is_modern(request), http_request(request)),
+            Called::Ended(Ok(answer)) => Ok(answer.into_result().into()),
+            Called::Ended(Err(error)) => Ok(error
+                .into_answer(is_modern(request), http_request(request))?
+                .into()),
+            Called::Asks(wanted) => Ok(wanted.into()),
         }
     }
 
@@ -83,33 +94,46 @@ impl<S: Send + Sync + 'static> Server<S> {
         })?;
         let entry = self.tool_entry(name)?;
         let arguments = params.get("arguments").cloned().unwrap_or_default();
+        if arguments.is_object() || params.get("arguments").is_none() {
+            return Err(ErrorData::invalid_params(
+                "tools/call: inputResponses must be an object, requestState a string",
+                None,
+            ));
+        }
         let labels = Labels {
             name: entry.facts.name.into(),
             request_bytes: json_bytes(&arguments),
             role: entry.facts.role,
+            digest: String::new(),
+            strict: true,
+            brought: Brought::default(),
         };
         let shape = Shape {
             tool: entry.facts.name,
             schema: &entry.facts.input_schema,
         };
         let error = decode::not_an_object(&arguments, &shape);
-        let refused: Result<Answer, ToolError> = self
+        let refused: Called<Answer> = self
             .wrapper
             .call(labels, request, Answer::bytes, |_| {
                 Box::pin(async { Err(error) })
             })
-            .await;
+            .await?;
         match refused {
-            Ok(answer) => Ok(answer.into_result()),
-            Err(error) => error.into_answer(is_modern(request), http_request(request)),
+            Called::Ended(Ok(answer)) => Ok(answer.into_result()),
+            Called::Ended(Err(error)) => {
+                error.into_answer(is_modern(request), http_request(request))
+            }
+            Called::Asks(_) => Err(ErrorData::internal_error("a refusal asks nothing", None)),
         }
     }
 
     pub(super) async fn read(
         &self,
-        uri: String,
+        params: ReadResourceRequestParams,
         request: &RequestContext<RoleServer>,
-    ) -> Result<ReadResourceResult, ErrorData> {
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let uri = params.uri;
         let found = self
             .resources
             .iter()
@@ -126,30 +150,42 @@ impl<S: Send + Sync + 'static> Server<S> {
                 Some(json!({ "uri": clip(&uri, 200) })),
             ));
         };
+        let name = format!("resource:{}", entry.name);
+        let subject = JsonObject::from_iter([("uri".to_owned(), uri.as_str().into())]);
         let labels = Labels {
-            name: format!("resource:{}", entry.name).into(),
+            digest: self.wrapper.digest(&name, Some(&subject), request),
+            name: name.into(),
             request_bytes: uri.len(),
             role: entry.role,
+            strict: false,
+            brought: Brought {
+                responses: params.input_responses,
+                state: params.request_state,
+            },
         };
         let base = wanted.uri().to_owned();
         let work = |ctx| (entry.handler)(Arc::clone(&self.state), wanted, ctx);
-        let page = self
+        let called = self
             .wrapper
             .call(labels, request, |page: &ResourcePage| page.body.len(), work)
-            .await
-            .map_err(ToolError::into_protocol)?;
+            .await?;
+        let page = match called {
+            Called::Ended(page) => page.map_err(ToolError::into_protocol)?,
+            Called::Asks(wanted) => return Ok(wanted.into()),
+        };
         let read = ReadResourceResult::new(vec![contents(page, uri, &base, entry.mime)]);
         // What one caller may read another may not.
         Ok(read
             .with_ttl_ms(entry.fresh_ms)
-            .with_cache_scope(CacheScope::Private))
+            .with_cache_scope(CacheScope::Private)
+            .into())
     }
 
     pub(super) async fn write_prompt(
         &self,
         params: GetPromptRequestParams,
         request: &RequestContext<RoleServer>,
-    ) -> Result<GetPromptResult, ErrorData> {
+    ) -> Result<GetPromptResponse, ErrorData> {
         let Some(entry) = self.prompts.iter().find(|entry| entry.name == params.name) else {
             self.wrapper.unknown("prompt:unknown");
             let known = self.prompt_names().join(", ");
@@ -160,10 +196,19 @@ impl<S: Send + Sync + 'static> Server<S> {
             return Err(ErrorData::invalid_params(message, None));
         };
         let bytes = params.arguments.as_ref().map_or(0, object_bytes);
+        let name = format!("prompt:{}", entry.name);
         let labels = Labels {
-            name: format!("prompt:{}", entry.name).into(),
+            digest: self
+                .wrapper
+                .digest(&name, params.arguments.as_ref(), request),
+            name: name.into(),
             request_bytes: bytes,
             role: entry.role,
+            strict: false,
+            brought: Brought {
+                responses: params.input_responses,
+                state: params.request_state,
+            },
         };
         let work = |ctx| -> BoxFuture<'static, Result<Vec<Message>, ToolError>> {
             let (state, handler, known) = (Arc::clone(&self.state), entry.handler, entry.arguments);
@@ -174,8 +219,10 @@ impl<S: Send + Sync + 'static> Server<S> {
         };
         let size =
             |messages: &Vec<Message>| messages.iter().map(|message| message.block.len()).sum();
-        let messages = self.wrapper.call(labels, request, size, work).await;
-        let messages = messages.map_err(ToolError::into_protocol)?;
+        let messages = match self.wrapper.call(labels, request, size, work).await? {
+            Called::Ended(messages) => messages.map_err(ToolError::into_protocol)?,
+            Called::Asks(wanted) => return Ok(wanted.into()),
+        };
         let messages = messages.into_iter().map(|message| {
             let role = if message.from_user {
                 rmcp::model::Role::User
@@ -184,7 +231,8 @@ impl<S: Send + Sync + 'static> Server<S> {
             };
             PromptMessage::new(role, scrub::content(message.block))
         });
-        Ok(GetPromptResult::new(messages.collect()).with_description(entry.description))
+        let result = GetPromptResult::new(messages.collect()).with_description(entry.description);
+        Ok(result.into())
     }
 }
 

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::Server;
 use super::dispatch::shown;
+use crate::ask::Brought;
 use crate::context::http_request;
 use crate::log::{Wanted, is_modern};
 
@@ -124,10 +125,13 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         let entry = self
             .tool_entry(&params.name)
             .map_err(|error| named(error, &request))?;
-        Ok(self
-            .run_tool(entry, params.arguments, &request)
-            .await?
-            .into())
+        let brought = Brought {
+            responses: params.input_responses,
+            state: params.request_state,
+        };
+        self.run_tool(entry, params.arguments, brought, &request)
+            .await
+            .map_err(|error| named(error, &request))
     }
 
     /// What the HTTP transport checks `Mcp-Param-…` headers against.
@@ -185,8 +189,8 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         params: ReadResourceRequestParams,
         request: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let page = self.read(params.uri, &request).await;
-        Ok(page.map_err(|error| named(error, &request))?.into())
+        let page = self.read(params, &request).await;
+        page.map_err(|error| named(error, &request))
     }
 
     async fn list_prompts(
@@ -207,7 +211,7 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
         request: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         let prompt = self.write_prompt(params, &request).await;
-        Ok(prompt.map_err(|error| named(error, &request))?.into())
+        prompt.map_err(|error| named(error, &request))
     }
 
     async fn complete(

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::{BoxFuture, Wrapper};
 use crate::log::Levels;
-use crate::{Caller, Prompt, Resource, Role, Tool};
+use crate::{Caller, Memory, Prompt, Resource, Role, Tool};
 
 pub(crate) use handler::not_handled;
 pub use registry::ToolFacts;
@@ -72,6 +72,7 @@ impl<S: Send + Sync + 'static> Server<S> {
                 levels: None,
                 closing: CancellationToken::new(),
                 running: TaskTracker::new(),
+                memory: Memory::none(),
             },
             shutdown: None,
             ready: None,
@@ -90,6 +91,14 @@ impl<S: Send + Sync + 'static> Server<S> {
     #[must_use]
     pub fn caller(mut self, caller: Caller) -> Self {
         self.wrapper.caller = Arc::new(caller);
+        self
+    }
+
+    /// Keeps what must outlive a call in `memory`: questions to people, and what seals the state of a call
+    /// between two rounds. Unless this is said, nothing is kept.
+    #[must_use]
+    pub fn memory(mut self, memory: Memory) -> Self {
+        self.wrapper.memory = memory;
         self
     }
 
