@@ -1,6 +1,7 @@
 //! The loop that works a roadmap: several attempts at once, one merge at a time, until nothing is left
 //! that could be done without a person.
 
+use crate::decide::OpenChoice;
 use crate::error::CrewError;
 use crate::events::Event;
 use crate::posting::{PostedItem, item_of};
@@ -80,6 +81,15 @@ impl Crew {
         &self.project.root
     }
 
+    /// The choices of the committed roadmap that nobody has made: what they offer is left for a person until
+    /// [`Setup::chosen`] names an option or the document does.
+    ///
+    /// # Errors
+    /// When the roadmap can't be read.
+    pub async fn choices(&self) -> Result<Vec<OpenChoice>, CrewError> {
+        self.project.git(Project::open_choices).await
+    }
+
     /// Posts a task for each open item and puts in order what an earlier process left. Only one process
     /// at a time may do this for a project.
     ///
@@ -125,7 +135,12 @@ impl Crew {
         let (roadmap, mut notes) = self
             .project
             .git(|project| {
-                let (head, notes) = project.prepare_integration()?;
+                let (mut head, mut notes) = project.prepare_integration()?;
+                let decided = project.decide(head.clone(), &project.chosen)?;
+                if decided != head {
+                    notes.extend(project.publish(&decided)?);
+                    head = project.integration_head()?.unwrap_or(decided);
+                }
                 Ok((project.roadmap_at(&head)?.0, notes))
             })
             .await?;

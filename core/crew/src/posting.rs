@@ -67,7 +67,7 @@ fn planned(roadmap: &Roadmap, item: &Item) -> Planned {
 }
 
 /// "PRIORITY 3.5: Error dashboard".
-fn title(item: &Item) -> String {
+pub(crate) fn title(item: &Item) -> String {
     let full = match &item.label {
         Some(label) if !label.is_empty() => format!("{label}: {}", item.title),
         _ => item.title.clone(),

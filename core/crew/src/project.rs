@@ -4,6 +4,7 @@ use crate::agent::Agent;
 use crate::error::CrewError;
 use crate::secrets::OpenVault;
 use callboard_config::{Config, Environment};
+use callboard_roadmap::ItemKey;
 use callboard_store::{Clock, Ids, Store};
 use callboard_worktree::{Remote, Repo};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub struct Setup {
     pub ids: Ids,
     /// What to do with items that ended without success in an earlier run.
     pub again: Again,
+    /// Options that a person has chosen; see [`Crew::choices`](crate::Crew::choices).
+    pub chosen: Vec<ItemKey>,
 }
 
 /// What to do with items that failed or were left for a person in an earlier run.
@@ -59,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Ids,
     pub(crate) again: Again,
+    pub(crate) chosen: Vec<ItemKey>,
     pub(crate) board: PathBuf,
     pub(crate) roadmap: PathBuf,
     pub(crate) integration: Integration,
@@ -109,6 +113,7 @@ impl Project {
             clock: setup.clock,
             ids: setup.ids,
             again: setup.again,
+            chosen: setup.chosen,
         })))
     }
 

@@ -25,7 +25,7 @@ use crate::questions::{self, Asked, QuestionError, StoredQuestion};
 use crate::{CallContext, Caller, ErrorKind, Question, Reply, ToolError, digest};
 
 /// How long a person may take while an older client's call waits: nothing may block past 45 s.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(35);
 /// How long a person may take between two rounds of a request.
 const STATE_TTL: Duration = Duration::from_secs(60 * 60);
 /// How many replies one call may collect.

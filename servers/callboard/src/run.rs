@@ -125,6 +125,7 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
         vault,
         clock,
         ids: Ids::system(),
+        chosen: Vec::new(),
         again: if args.retry {
             Again::Retry
         } else {

@@ -8,6 +8,7 @@ use crate::place::{Place, blocking};
 use callboard_config::{Config, Environment};
 use callboard_crew::{Again, Agent, Crew, Setup, upkeep};
 use callboard_mcp::ToolError;
+use callboard_roadmap::ItemKey;
 use callboard_scheduling::{self as scheduling, Duty};
 use callboard_store::{Clock, Ids, Store, SystemClock};
 use std::collections::HashMap;
@@ -130,6 +131,7 @@ impl Roadmaps {
         place: &Place,
         agent: Agent,
         again: Again,
+        chosen: Vec<ItemKey>,
     ) -> Result<Crew, ToolError> {
         let setup = Setup {
             path: place.root.clone(),
@@ -147,14 +149,20 @@ impl Roadmaps {
             clock: Arc::clone(&self.clock),
             ids: self.ids.clone(),
             again,
+            chosen,
         };
         blocking(move || Crew::open(setup).map_err(errors::crew)).await
     }
 
     /// A crew that is only asked, so that it does not matter which agent it would have.
     pub(crate) async fn onlooker(&self, place: &Place) -> Result<Crew, ToolError> {
-        self.crew(place, Agent::stand_in(&self.program), Again::Leave)
-            .await
+        self.crew(
+            place,
+            Agent::stand_in(&self.program),
+            Again::Leave,
+            Vec::new(),
+        )
+        .await
     }
 
     /// The process, other than this one, that is at work on the project.

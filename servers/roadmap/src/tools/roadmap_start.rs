@@ -6,7 +6,10 @@ use crate::place::{PathText, Place, blocking};
 use crate::state::{Roadmaps, busy_elsewhere};
 use callboard_config::Overrides;
 use callboard_crew::{Again, Agent, CrewError};
-use callboard_mcp::{CallContext, Effect, ErrorKind, Id, Render, Role, Tool, ToolError, Whole};
+use callboard_mcp::{
+    CallContext, Effect, ErrorKind, Id, Question, Render, Role, Tool, ToolError, Whole,
+};
+use callboard_roadmap::ItemKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -14,6 +17,8 @@ use std::time::Duration;
 
 /// How long the roadmap may take to be read before the answer goes out without its number of items.
 const LOADING: Duration = Duration::from_secs(10);
+/// How many choices the user is asked about at one start.
+const MAX_CHOICES: usize = 5;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -87,7 +92,8 @@ interrupted but with nothing lost, when the client closes it; `callboard run` is
         ctx: CallContext,
     ) -> Result<RoadmapStartOutput, ToolError> {
         let place = settled(&server, &params).await?;
-        let (run, already) = begin(&server, &place, params.retry).await?;
+        let decided = decided(&server, &place, &ctx).await?;
+        let (run, already) = begin(&server, &place, params.retry, decided.chosen).await?;
         tokio::select! {
             began = run.began_within(LOADING) => began?,
             () = ctx.cancelled(), if !already => {
@@ -96,7 +102,7 @@ interrupted but with nothing lost, when the client closes it; `callboard run` is
                 return Err(ToolError::cancelled());
             }
         }
-        Ok(view(&run, already, &place))
+        Ok(view(&run, already, &place, &decided.open))
     }
 }
 
@@ -124,10 +130,51 @@ fn unknown_agent(place: &Place, agent: &str) -> ToolError {
     ToolError::invalid(format!("agent: {agent:?} is not configured")).hint(agents_to_name(place))
 }
 
+/// What the user decided of the roadmap's open choices.
+#[derive(Default)]
+struct Decided {
+    chosen: Vec<ItemKey>,
+    /// Where the others can be decided.
+    open: Vec<String>,
+}
+
+/// Asks the user which way to go where the roadmap leaves that to a person. A choice that is not made holds up
+/// nothing but its own options.
+async fn decided(
+    server: &Roadmaps,
+    place: &Place,
+    ctx: &CallContext,
+) -> Result<Decided, ToolError> {
+    let mut decided = Decided::default();
+    if server.desk(place).at_work().is_some() || server.elsewhere(place).await?.is_some() {
+        return Ok(decided);
+    }
+    let Ok(choices) = server.onlooker(place).await?.choices().await else {
+        // The run reads the same document, and says what is wrong with it.
+        return Ok(decided);
+    };
+    for choice in choices.into_iter().take(MAX_CHOICES) {
+        let options = choice
+            .options
+            .iter()
+            .map(|(key, title)| (key.as_str(), title.as_str()));
+        let question = Question::choice(format!("Which way for {:?}?", choice.title), options);
+        match ctx.ask(&format!("choice:{}", choice.group), question).await {
+            Ok(reply) => decided.chosen.extend(reply.choice().map(ItemKey::from)),
+            Err(error) if error.kind == ErrorKind::NeedsPerson => {
+                decided.open.push(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(decided)
+}
+
 async fn begin(
     server: &Roadmaps,
     place: &Place,
     retry: bool,
+    chosen: Vec<ItemKey>,
 ) -> Result<(Arc<Run>, bool), ToolError> {
     let desk = server.desk(place);
     let _gate = desk.gate.lock().await;
@@ -145,7 +192,7 @@ async fn begin(
         integration: place.config.run.integration_branch.value.clone(),
     };
     let again = if retry { Again::Retry } else { Again::Leave };
-    let crew = server.crew(place, agent, again).await?;
+    let crew = server.crew(place, agent, again, chosen).await?;
     let run = Run::begin(server.next_run_id(), facts, crew);
     desk.put(Arc::clone(&run));
     Ok((run, false))
@@ -175,8 +222,12 @@ fn agents_to_name(place: &Place) -> String {
     format!("call it with agent, one of: {}", names.join(", "))
 }
 
-fn view(run: &Run, already_running: bool, place: &Place) -> RoadmapStartOutput {
+fn view(run: &Run, already_running: bool, place: &Place, open: &[String]) -> RoadmapStartOutput {
     let facts = run.facts.clone();
+    let open: String = open
+        .iter()
+        .map(|question| format!("{question}\n"))
+        .collect();
     RoadmapStartOutput {
         run: run.id.clone(),
         state: run.state().to_owned(),
@@ -187,7 +238,7 @@ fn view(run: &Run, already_running: bool, place: &Place) -> RoadmapStartOutput {
         integration: facts.integration,
         board: facts.board,
         note: format!(
-            "The work belongs to this server process: when the client closes it, agents are ended and their attempts go \
+            "{open}The work belongs to this server process: when the client closes it, agents are ended and their attempts go \
              back to the queue; nothing that was committed or merged is lost. To go on without a client: {}",
             place.command()
         ),

@@ -4,6 +4,7 @@
 //! for: the rules of the crew and of the document, which are tested there.
 #![allow(clippy::unwrap_used)]
 
+mod choosing;
 mod editing;
 mod listing;
 mod reading;
