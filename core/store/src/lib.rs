@@ -22,4 +22,5 @@ pub use conn::{Conn, Row, Value};
 pub use error::{OpenError, StoreError};
 pub use ids::Ids;
 pub use options::{Durability, Migration, Options};
+pub use signal::CloseChanges;
 pub use store::Store;

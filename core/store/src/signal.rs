@@ -3,12 +3,14 @@
 //! For: one datagram to every socket in a directory after a commit. A hint says "look", never what
 //! changed, and may be lost: listeners poll slowly besides. Not for: carrying data.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,6 +20,8 @@ use crate::random::Random;
 
 /// How long a listener waits for a hint before it looks without one.
 pub(crate) const POLL: Duration = Duration::from_millis(250);
+/// As [`POLL`], while somebody watches closely.
+pub(crate) const CLOSE_POLL: Duration = Duration::from_millis(80);
 
 /// How old a list of sockets may get. The directory's time stamp shows most additions at once, but has
 /// the resolution of a scheduler tick.
@@ -29,6 +33,8 @@ pub(crate) struct Changes {
     counter: Arc<watch::Sender<u64>>,
     /// The name of this process's own socket, once it listens.
     own: Arc<OnceLock<String>>,
+    /// How many watch closely.
+    close: Arc<AtomicUsize>,
 }
 
 impl Changes {
@@ -36,6 +42,7 @@ impl Changes {
         Self {
             counter: Arc::new(watch::Sender::new(0)),
             own: Arc::default(),
+            close: Arc::default(),
         }
     }
 
@@ -45,6 +52,48 @@ impl Changes {
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.counter.subscribe()
+    }
+
+    /// Whoever is the first has to end the wait that is under way: it was begun with the slow poll.
+    pub(crate) fn subscribe_closely(&self) -> (CloseChanges, bool) {
+        let first = self.close.fetch_add(1, Ordering::SeqCst) == 0;
+        let watching = CloseChanges {
+            counter: self.subscribe(),
+            close: Arc::clone(&self.close),
+        };
+        (watching, first)
+    }
+
+    /// How long to wait for a hint before looking without one.
+    pub(crate) fn poll(&self) -> Duration {
+        if self.close.load(Ordering::SeqCst) == 0 {
+            POLL
+        } else {
+            CLOSE_POLL
+        }
+    }
+}
+
+/// The counter of [`Store::changes`](crate::Store::changes) for somebody who wants to know soon even when a hint
+/// got lost: while any of these lives, the store looks for commits of other processes every 80 ms.
+#[derive(Debug)]
+pub struct CloseChanges {
+    counter: watch::Receiver<u64>,
+    close: Arc<AtomicUsize>,
+}
+
+impl CloseChanges {
+    /// Waits for the next change that was not seen yet. Never, once the store is closed.
+    pub async fn changed(&mut self) {
+        if self.counter.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for CloseChanges {
+    fn drop(&mut self) {
+        self.close.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -181,6 +230,7 @@ pub(crate) struct Mailbox {
     sockets: Sockets,
     socket: UnixDatagram,
     name: String,
+    patience: Cell<Duration>,
 }
 
 impl Mailbox {
@@ -199,11 +249,15 @@ impl Mailbox {
             sockets,
             socket,
             name,
+            patience: Cell::new(POLL),
         })
     }
 
-    /// Waits for a hint, at most [`POLL`], and swallows those that came with it.
-    pub(crate) fn wait(&self) {
+    /// Waits for a hint, at most `patience`, and swallows those that came with it.
+    pub(crate) fn wait(&self, patience: Duration) {
+        if self.patience.replace(patience) != patience {
+            drop(self.socket.set_read_timeout(Some(patience)));
+        }
         match self.socket.recv(&mut [0]) {
             Ok(_) => self.drain(),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
@@ -261,6 +315,21 @@ mod tests {
         assert!(hinted(&other));
         assert!(!hinted(&own));
         assert!(watched.has_changed().unwrap());
+    }
+
+    #[test]
+    fn the_poll_is_close_only_while_somebody_watches_closely() {
+        let changes = Changes::new();
+        let _slow = changes.subscribe();
+        assert_eq!(changes.poll(), POLL);
+        let (one, first) = changes.subscribe_closely();
+        let (other, second) = changes.subscribe_closely();
+        assert!(first && !second);
+        drop(one);
+        assert_eq!(changes.poll(), CLOSE_POLL);
+        drop(other);
+        assert_eq!(changes.poll(), POLL);
+        assert!(changes.subscribe_closely().1);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::job::job;
+use crate::signal::CloseChanges;
 use crate::sqlite::Engine;
 use crate::{Conn, Migration, OpenError, Options, StoreError};
 
@@ -130,6 +131,12 @@ impl Store {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.engine.changes()
+    }
+
+    /// As [`changes`](Self::changes), but always within 120 ms: the store looks more often while any of these lives.
+    #[must_use]
+    pub fn changes_closely(&self) -> CloseChanges {
+        self.engine.changes_closely()
     }
 
     /// Writes a consistent, checked copy to `to`, which must not exist. Writers go on meanwhile.

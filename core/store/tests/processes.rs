@@ -218,6 +218,28 @@ async fn a_commit_by_another_process_is_noticed_with_and_without_hints() {
 }
 
 #[tokio::test]
+async fn who_watches_closely_notices_every_commit_of_another_process() {
+    for hints in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = Options::board(dir.path());
+        options.signal_dir = options.signal_dir.filter(|_| hints);
+        let store = Store::open(options, &[SCHEMA]).unwrap();
+        let mut process = Process::start("write once", dir.path());
+        let mut changes = store.changes_closely();
+        process.go();
+        let noticed = async {
+            while items(&store) == 0 {
+                changes.changed().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), noticed)
+            .await
+            .unwrap();
+        process.finish();
+    }
+}
+
+#[tokio::test]
 async fn own_commits_are_noticed_and_the_socket_goes_with_the_store() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

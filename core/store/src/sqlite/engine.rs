@@ -13,7 +13,7 @@ use super::readers::Readers;
 use super::watch::Watcher;
 use super::{backup, connect, migrate, writer};
 use crate::job::Job;
-use crate::signal::{Announcer, Changes};
+use crate::signal::{Announcer, Changes, CloseChanges};
 use crate::{Conn, Migration, OpenError, Options, StoreError};
 
 /// Operations that may wait for the writer; callers beyond that wait for a place.
@@ -115,14 +115,27 @@ impl Engine {
     }
 
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.watcher();
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn changes_closely(&self) -> CloseChanges {
+        let watcher = self.watcher();
+        let (changes, first) = self.changes.subscribe_closely();
+        if first {
+            watcher.wake();
+        }
+        changes
+    }
+
+    fn watcher(&self) -> &Watcher {
         self.watcher.get_or_init(|| {
             Watcher::start(
                 self.path.clone(),
                 self.signal_dir.clone(),
                 self.changes.clone(),
             )
-        });
-        self.changes.subscribe()
+        })
     }
 
     pub(crate) fn backup(&self, to: &Path) -> Result<(), StoreError> {

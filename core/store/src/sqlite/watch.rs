@@ -14,7 +14,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connect;
-use crate::signal::{Changes, Mailbox, POLL};
+use crate::signal::{Changes, Mailbox};
 
 /// After a look, hints are left to pile up this long: under a stream of commits every process would
 /// otherwise be woken for each of them.
@@ -56,14 +56,22 @@ impl Watcher {
     }
 }
 
+impl Watcher {
+    /// Has it look now, whether or not a hint came.
+    pub(super) fn wake(&self) {
+        match (&self.waker, &self.thread) {
+            (Some(waker), _) => drop(waker.send(&[0])),
+            (None, Some(thread)) => thread.thread().unpark(),
+            (None, None) => {}
+        }
+    }
+}
+
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
+        self.wake();
         if let Some(thread) = self.thread.take() {
-            match &self.waker {
-                Some(waker) => drop(waker.send(&[0])),
-                None => thread.thread().unpark(),
-            }
             drop(thread.join());
         }
     }
@@ -72,8 +80,8 @@ impl Drop for Watcher {
 fn watch(look: &mut Look, mailbox: Option<Mailbox>, changes: &Changes, stopped: &AtomicBool) {
     while !stopped.load(Ordering::SeqCst) {
         match &mailbox {
-            Some(mailbox) => mailbox.wait(),
-            None => std::thread::park_timeout(POLL),
+            Some(mailbox) => mailbox.wait(changes.poll()),
+            None => std::thread::park_timeout(changes.poll()),
         }
         if look.changed() {
             changes.bump();
