@@ -31,8 +31,10 @@ mod scrub;
 mod serve;
 mod server;
 mod stdio;
+mod subscribe;
 mod tool;
 mod view;
+mod watch;
 
 pub use ability::Ability;
 pub use call::BoxFuture;
@@ -55,3 +57,4 @@ pub use serve::{ServeError, run, runtime, serve_on, serve_stdio};
 pub use server::{Server, ServerSpec, ToolFacts};
 pub use tool::{Effect, Link, Render, Tool};
 pub use view::{ANSWER_CHARS, clip};
+pub use watch::{Sight, Watch, Watched};

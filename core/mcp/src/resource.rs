@@ -1,7 +1,7 @@
 //! What a server author writes for a resource: one type, one file.
 //!
 //! For: a URI (or a template of URIs), its words, and reading it, in pages where it is long. Not for:
-//! changing anything, and not for subscriptions.
+//! changing anything, or noticing that it changed (see `watch`).
 
 use std::sync::Arc;
 
@@ -76,6 +76,15 @@ impl ResourceRequest {
             .iter()
             .find(|(known, _)| *known == name)
             .map_or("", |(_, value)| value)
+    }
+
+    /// The same for every way to write the URI of one resource.
+    pub(crate) fn key(&self, name: &str) -> String {
+        let values = self.variables.iter().map(|(_, value)| value.as_str());
+        std::iter::once(name)
+            .chain(values)
+            .collect::<Vec<_>>()
+            .join("\0")
     }
 
     /// Where to go on, as an earlier page said it.

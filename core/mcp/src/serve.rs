@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Server;
 use crate::lines::Lines;
+use crate::subscribe::Connection;
 
 /// What running calls and the shutdown hook have after the end of input. With [`LAST_ROWS`] it stays under
 /// the second in which a client may expect us gone.
@@ -92,7 +93,7 @@ where
     let server = Arc::new(server);
     let closing = server.wrapper.closing.clone();
     let lines = Lines::new(read, write, closing.clone());
-    let session = rmcp::serve_server(Arc::clone(&server), lines).await;
+    let session = rmcp::serve_server(Connection::to(&server), lines).await;
     let (calls, outcome) = match session {
         Ok(session) => (Some(session), Ok(())),
         Err(error) => (None, ended_before_it_began(error)),

@@ -52,9 +52,9 @@ pub fn server(state: Arc<Assigner>, call_log: CallLog) -> Server<Assigner> {
         .tool::<tools::TaskFinish>()
         .tool::<tools::TaskFail>()
         .tool::<tools::TaskRelease>()
-        .resource::<resources::Board>()
-        .resource::<resources::Task>()
-        .resource::<resources::TaskLog>()
+        .watched::<resources::Board>()
+        .watched::<resources::Task>()
+        .watched::<resources::TaskLog>()
         .prompt::<prompts::ReportStatus>()
         .prompt::<prompts::TriageFailures>()
 }

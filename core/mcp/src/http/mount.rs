@@ -24,6 +24,7 @@ use super::{Limits, events};
 use crate::Server;
 use crate::call::BoxFuture;
 use crate::server::not_handled;
+use crate::subscribe::Connection;
 
 /// What the rest of this module asks of a server.
 pub(crate) trait Mount: Send + Sync + 'static {
@@ -61,7 +62,7 @@ pub(crate) trait Mount: Send + Sync + 'static {
 
 pub(crate) struct Mounted<S> {
     server: Arc<Server<S>>,
-    http: StreamableHttpService<Arc<Server<S>>, Table>,
+    http: StreamableHttpService<Connection<S>, Table>,
     sessions: Arc<Table>,
     ping_every: Duration,
     streams: CancellationToken,
@@ -89,7 +90,7 @@ impl<S: Send + Sync + 'static> Mounted<S> {
         let sessions = Table::new(Arc::clone(quota), bounds, limits.session_idle);
         let served = Arc::clone(&server);
         let http = StreamableHttpService::new(
-            move || Ok(Arc::clone(&served)),
+            move || Ok(Connection::to(&served)),
             Arc::clone(&sessions),
             config,
         );

@@ -8,18 +8,19 @@ use rmcp::model::{
     CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
     Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
     ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, ResourceTemplate, ServerCapabilities, ServerConfig,
-    SetLevelRequestMethod,
+    ReadResourceResponse, ResourceTemplate, ResourcesCapability, ServerCapabilities, ServerConfig,
+    SetLevelRequestMethod, SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter,
+    UnsubscribeRequestMethod, UnsubscribeRequestParams,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 
-use super::Server;
 use super::dispatch::shown;
 use crate::ask::Brought;
 use crate::context::http_request;
 use crate::log::{Wanted, is_modern};
+use crate::subscribe::Connection;
 
 /// How long a client may keep a list: what a server offers does not change while it runs.
 const LISTS_FRESH_MS: u64 = 5 * 60 * 1_000;
@@ -43,6 +44,8 @@ const KNOWN_METHODS: &[&str] = &[
     "resources/list",
     "resources/templates/list",
     "resources/read",
+    "resources/subscribe",
+    "resources/unsubscribe",
     "prompts/list",
     "prompts/get",
     "completion/complete",
@@ -83,11 +86,13 @@ fn named(mut error: ErrorData, request: &RequestContext<RoleServer>) -> ErrorDat
     error
 }
 
-impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
+impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
     fn get_info(&self) -> ServerConfig {
         let mut capabilities = ServerCapabilities::builder().enable_tools().build();
         if !self.resources.is_empty() {
-            capabilities.resources = Some(Default::default());
+            let mut resources = ResourcesCapability::default();
+            resources.subscribe = self.is_watched().then_some(true);
+            capabilities.resources = Some(resources);
         }
         if !self.prompts.is_empty() {
             capabilities.prompts = Some(Default::default());
@@ -191,6 +196,39 @@ impl<S: Send + Sync + 'static> ServerHandler for Server<S> {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let page = self.read(params, &request).await;
         page.map_err(|error| named(error, &request))
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        self.is_watched().then(|| self.listenable(requested))
+    }
+
+    async fn listen(&self, stream: SubscriptionContext) -> Result<(), ErrorData> {
+        self.tell_stream(stream, &self.held).await
+    }
+
+    async fn subscribe(
+        &self,
+        params: SubscribeRequestParams,
+        request: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if !self.is_watched() {
+            return Err(ErrorData::method_not_found::<SubscribeRequestMethod>());
+        }
+        self.subscribe_to(params.uri, &request, &self.held).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        params: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if !self.is_watched() {
+            return Err(ErrorData::method_not_found::<UnsubscribeRequestMethod>());
+        }
+        self.unsubscribe_from(&params.uri, &self.held)
     }
 
     async fn list_prompts(

@@ -10,6 +10,7 @@ mod dispatch;
 mod handler;
 mod problems;
 mod registry;
+mod subscribe;
 
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::call::{BoxFuture, Wrapper};
 use crate::log::Levels;
-use crate::{Caller, Memory, Prompt, Resource, Role, Tool};
+use crate::subscribe::Lookouts;
+use crate::{Caller, Memory, Prompt, Resource, Role, Tool, Watched};
 
 pub(crate) use handler::not_handled;
 pub use registry::ToolFacts;
@@ -50,6 +52,7 @@ pub struct Server<S> {
     pub(crate) wrapper: Wrapper,
     pub(crate) shutdown: Option<ShutdownHook<S>>,
     pub(crate) ready: Option<ReadyHook<S>>,
+    lookouts: Arc<Lookouts>,
 }
 
 type ReadyHook<S> = Box<dyn Fn(Arc<S>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -76,6 +79,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             },
             shutdown: None,
             ready: None,
+            lookouts: Arc::default(),
         }
     }
 
@@ -113,6 +117,13 @@ impl<S: Send + Sync + 'static> Server<S> {
     #[must_use]
     pub fn resource<R: Resource<S>>(mut self) -> Self {
         self.resources.push(ResourceEntry::of::<R>());
+        self
+    }
+
+    /// Offers a resource that clients may subscribe to.
+    #[must_use]
+    pub fn watched<R: Watched<S>>(mut self) -> Self {
+        self.resources.push(ResourceEntry::watched::<R>());
         self
     }
 

@@ -12,7 +12,7 @@ use crate::prompt::PromptArguments;
 use crate::resource::Template;
 use crate::{
     Answer, CallContext, Completing, Effect, IntoAnswer, Message, Prompt, Resource, ResourcePage,
-    ResourceRequest, Role, Tool, ToolError,
+    ResourceRequest, Role, Sight, Tool, ToolError, Watched,
 };
 
 type ToolHandler<S> = fn(
@@ -25,6 +25,7 @@ type ToolHandler<S> = fn(
 ) -> BoxFuture<'static, Result<Answer, ToolError>>;
 type ResourceHandler<S> =
     fn(Arc<S>, ResourceRequest, CallContext) -> BoxFuture<'static, Result<ResourcePage, ToolError>>;
+type LookHandler<S> = fn(Arc<S>, ResourceRequest) -> BoxFuture<'static, Result<Sight, ToolError>>;
 type PromptHandler<S> =
     fn(Arc<S>, PromptArguments, CallContext) -> BoxFuture<'static, Result<Vec<Message>, ToolError>>;
 pub(super) type Completer<S> =
@@ -88,6 +89,8 @@ pub(super) struct ResourceEntry<S> {
     pub(super) handler: ResourceHandler<S>,
     pub(super) completes: &'static [&'static str],
     pub(super) completer: Completer<S>,
+    /// Where it can be subscribed to.
+    pub(super) look: Option<LookHandler<S>>,
 }
 
 impl<S: Send + Sync + 'static> ResourceEntry<S> {
@@ -104,6 +107,14 @@ impl<S: Send + Sync + 'static> ResourceEntry<S> {
             handler: |state, request, ctx| Box::pin(R::read(state, request, ctx)),
             completes: R::COMPLETES,
             completer: |state, completing, ctx| Box::pin(R::complete(state, completing, ctx)),
+            look: None,
+        }
+    }
+
+    pub(super) fn watched<R: Watched<S>>() -> Self {
+        ResourceEntry {
+            look: Some(|state, request| Box::pin(R::look(state, request))),
+            ..ResourceEntry::of::<R>()
         }
     }
 }

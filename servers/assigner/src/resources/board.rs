@@ -2,9 +2,12 @@
 
 use crate::Assigner;
 use crate::views::ago;
-use callboard_mcp::{CallContext, ResourcePage, ResourceRequest, ToolError, clip};
+use callboard_mcp::{
+    CallContext, ResourcePage, ResourceRequest, Sight, ToolError, Watch, Watched, clip,
+};
 use callboard_scheduling::{
-    self as scheduling, Filter, SchedulingError, State, Task, board_counts, task_list, task_reason,
+    self as scheduling, Filter, Page, SchedulingError, State, Task, board_counts, task_list,
+    task_reason,
 };
 use callboard_store::Conn;
 use std::collections::BTreeMap;
@@ -37,6 +40,38 @@ impl callboard_mcp::Resource<Assigner> for Board {
     }
 }
 
+impl Watched<Assigner> for Board {
+    async fn look(board: Arc<Assigner>, _: ResourceRequest) -> Result<Sight, ToolError> {
+        let watch = Watch::new().board(board.store().changes_closely());
+        let seen = board.read(|c, _| standing(c)).await?;
+        Ok(watch.saw(seen))
+    }
+}
+
+/// What the overview says but for the passing of time: told as of the same moment always, with the times
+/// that it tells as distances.
+fn standing(c: &mut dyn Conn) -> Result<String, SchedulingError> {
+    let mut out = overview(c, 0, None)?;
+    for (_, states) in SECTIONS {
+        for task in shown(c, None, states)?.tasks {
+            let _ = writeln!(
+                out,
+                "{} {:?} {:?} {:?}",
+                task.id, task.due_at, task.started_at, task.finished_at
+            );
+        }
+    }
+    Ok(out)
+}
+
+/// The sections of the overview.
+const SECTIONS: [(&str, &[State]); 4] = [
+    ("Running", &[State::Running]),
+    ("Waiting", &[State::Waiting, State::Scheduled, State::Ready]),
+    ("Needs a person", &[State::Parked]),
+    ("Failed", &[State::Dead]),
+];
+
 /// How things stand, in Markdown; of one queue if it is named.
 pub(crate) fn overview(
     c: &mut dyn Conn,
@@ -51,12 +86,7 @@ pub(crate) fn overview(
     for (queue, line) in counts {
         let _ = writeln!(out, "\n- queue `{queue}`: {line}");
     }
-    for (heading, states) in [
-        ("Running", &[State::Running][..]),
-        ("Waiting", &[State::Waiting, State::Scheduled, State::Ready]),
-        ("Needs a person", &[State::Parked]),
-        ("Failed", &[State::Dead]),
-    ] {
+    for (heading, states) in SECTIONS {
         section(c, &mut out, now, heading, queue, states)?;
     }
     Ok(out)
@@ -79,6 +109,16 @@ fn counts(
     Ok(lines)
 }
 
+fn shown(c: &mut dyn Conn, queue: Option<&str>, states: &[State]) -> Result<Page, SchedulingError> {
+    let filter = Filter {
+        states: states.to_vec(),
+        queue: queue.map(str::to_owned),
+        limit: SHOWN,
+        ..Filter::default()
+    };
+    task_list(c, &filter)
+}
+
 fn section(
     c: &mut dyn Conn,
     out: &mut String,
@@ -87,13 +127,7 @@ fn section(
     queue: Option<&str>,
     states: &[State],
 ) -> Result<(), SchedulingError> {
-    let filter = Filter {
-        states: states.to_vec(),
-        queue: queue.map(str::to_owned),
-        limit: SHOWN,
-        ..Filter::default()
-    };
-    let page = task_list(c, &filter)?;
+    let page = shown(c, queue, states)?;
     if page.tasks.is_empty() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use crate::Assigner;
 use crate::tools::whole_task;
-use callboard_mcp::{CallContext, ResourcePage, ResourceRequest, ToolError};
+use callboard_mcp::{CallContext, ResourcePage, ResourceRequest, Sight, ToolError, Watch, Watched};
 use std::sync::Arc;
 
 /// One task.
@@ -26,5 +26,15 @@ impl callboard_mcp::Resource<Assigner> for Task {
         let text = serde_json::to_string_pretty(&task)
             .map_err(|error| ToolError::internal(format!("the task as JSON: {error}")))?;
         ResourcePage::of(&text, request.cursor())
+    }
+}
+
+impl Watched<Assigner> for Task {
+    async fn look(board: Arc<Assigner>, request: ResourceRequest) -> Result<Sight, ToolError> {
+        let watch = Watch::new().board(board.store().changes_closely());
+        let id = request.variable("id").to_owned();
+        // Its times stand in it as they are; only the reason tells distances, here from the same moment always.
+        let task = board.read(move |c, _| whole_task(c, 0, &id)).await?;
+        Ok(watch.saw(task.to_string()))
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::document::{markdown, read};
 use crate::state::Roadmaps;
-use callboard_mcp::{CallContext, Resource, ResourcePage, ResourceRequest, ToolError};
+use callboard_config::PROJECT_FILE;
+use callboard_mcp::{
+    CallContext, Resource, ResourcePage, ResourceRequest, Sight, ToolError, Watch, Watched,
+};
 use std::sync::Arc;
 
 pub(crate) struct Document;
@@ -23,5 +26,20 @@ dependencies and deliverables, and every line that was not understood.";
         let place = server.place(None).await?;
         let document = read(&place, None, None).await?;
         ResourcePage::of(&markdown(&document), request.cursor())
+    }
+}
+
+impl Watched<Roadmaps> for Document {
+    async fn look(server: Arc<Roadmaps>, _: ResourceRequest) -> Result<Sight, ToolError> {
+        let place = server.place(None).await?;
+        // The project's settings say which file it is.
+        let watch = Watch::new()
+            .file(place.root.join(PROJECT_FILE))
+            .file(place.root.join(place.document(None)));
+        // Editors may take the file away for a moment; its absence is a change like any other.
+        Ok(match read(&place, None, None).await {
+            Ok(document) => watch.saw(markdown(&document)),
+            Err(error) => watch.saw(error.to_string()),
+        })
     }
 }

@@ -2,7 +2,11 @@
 
 use crate::state::Roadmaps;
 use crate::view::ItemView;
-use callboard_mcp::{CallContext, Resource, ResourcePage, ResourceRequest, ToolError};
+use callboard_config::PROJECT_FILE;
+use callboard_crew::ItemOutcome;
+use callboard_mcp::{
+    CallContext, Resource, ResourcePage, ResourceRequest, Sight, ToolError, Watch, Watched,
+};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -27,6 +31,38 @@ diff, tests, branch and merge.";
         let place = server.place(None).await?;
         let table = server.table(&place).await?;
         ResourcePage::of(&markdown(&table), request.cursor())
+    }
+}
+
+impl Watched<Roadmaps> for Table {
+    async fn look(server: Arc<Roadmaps>, _: ResourceRequest) -> Result<Sight, ToolError> {
+        let place = server.place(None).await?;
+        let git = place.repo.git_dir();
+        let branch = &place.config.run.integration_branch.value;
+        let mut watch = Watch::new()
+            .file(place.root.join(PROJECT_FILE))
+            .file(git.join("refs/callboard/onto").join(branch))
+            .file(git.join("packed-refs"));
+        watch = if Roadmaps::has_board(&place) {
+            watch.board(server.board(&place).await?.changes_closely())
+        } else {
+            watch.file(place.config.board.value.join("board.db"))
+        };
+        if let Some(run) = server.desk(&place).last() {
+            let mut progress = run.watch();
+            watch = watch.signal(async move {
+                // An error means that another run has taken its place.
+                let _ = progress.changed().await;
+            });
+        }
+        let mut table = server.table(&place).await?;
+        // Why something is not done yet is told as of now, "next try in 4 s"; what brought it there stands in
+        // its attempts.
+        for item in &mut table.report.items {
+            item.why
+                .take_if(|_| item.outcome == ItemOutcome::Unfinished);
+        }
+        Ok(watch.saw(markdown(&table)))
     }
 }
 
