@@ -20,5 +20,6 @@ mod over_mcp;
 mod people;
 mod pulls;
 mod stdio;
+mod subscriptions;
 mod workshop;
 mod wrong_input;

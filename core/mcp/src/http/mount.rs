@@ -122,7 +122,7 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         let session = self.sessions.begin(owner, Style::Single)?;
         let reader = session.common_line();
         let endpoint = format!("/{}/message?sessionId={}", self.name(), session.id);
-        let (server, sessions) = (Arc::clone(&self.server), Arc::clone(&self.sessions));
+        let (server, sessions) = (Connection::to(&self.server), Arc::clone(&self.sessions));
         let gone = CancellationToken::new();
         let cut = gone.clone();
         tokio::spawn(async move {
