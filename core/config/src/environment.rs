@@ -238,6 +238,17 @@ impl Environment {
         self.vars.keys().filter_map(|name| name.to_str())
     }
 
+    /// All variables that are UTF-8, for a command that hands on those which its user's file names.
+    #[must_use]
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        self.vars
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+            })
+            .collect()
+    }
+
     /// The directory this process was started in.
     #[must_use]
     pub fn cwd(&self) -> &Path {

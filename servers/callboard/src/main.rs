@@ -10,6 +10,7 @@ mod questions;
 mod run;
 mod serve;
 mod show;
+mod test;
 mod trust;
 
 use callboard_config::{Config, Environment, Overrides};
@@ -44,6 +45,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Write the servers into an MCP client's file, keeping what is there; undo it.
     Init(init::InitArgs),
+    /// Run scenario files against MCP servers, ours or any.
+    Test(test::TestArgs),
     /// Tell what is present, what is missing, and what to type.
     Doctor(doctor::DoctorArgs),
     /// Trust a project's callboard.toml to name commands.
@@ -104,6 +107,7 @@ fn dispatch(arguments: Arguments, environment: Environment) -> anyhow::Result<Ex
         Command::Roadmap(args) => serve(&args, &environment, callboard_roadmap_server::serve),
         Command::Serve(args) => serve::serve(&args, &environment),
         Command::Init(args) => init::init(&args, &environment, &mut out),
+        Command::Test(args) => test::test(&args, &environment, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &environment, &mut out),
         Command::Trust(args) => trust::trust(&args, &environment, &mut out),
         Command::Questions(args) => questions::questions(&args, &environment, &mut out),

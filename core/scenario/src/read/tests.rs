@@ -1,0 +1,139 @@
+use super::*;
+
+/// The error of a file with these lines, as a person sees it.
+fn refused(text: &str) -> String {
+    parse(Path::new("a.yaml"), text).unwrap_err().to_string()
+}
+
+#[track_caller]
+fn tells(text: &str, parts: &[&str]) {
+    let told = refused(text);
+    for part in parts {
+        assert!(told.contains(part), "{part:?} is not in: {told}");
+    }
+}
+
+const HEAD: &str = "servers:\n  board: {callboard: assigner}\nsteps:\n";
+
+#[track_caller]
+fn step_tells(step: &str, parts: &[&str]) {
+    tells(&format!("{HEAD}  - {step}\n"), parts);
+}
+
+#[test]
+fn a_slip_is_named_with_its_line_and_what_was_meant() {
+    step_tells(
+        "cal: task_add",
+        &["a.yaml:4:", "unknown key `cal`", "did you mean call?"],
+    );
+    step_tells(
+        "call: t\n    expect: {equls: 1}",
+        &["a.yaml:5:", "did you mean equals?"],
+    );
+    tells("servers: [", &["a.yaml:1:"]);
+    tells("servers: {}\n", &["`steps` is missing or empty"]);
+}
+
+#[test]
+fn a_step_has_one_verb_and_only_what_belongs_to_it() {
+    step_tells("name: nothing", &["a.yaml:4:", "no verb", "call, read"]);
+    step_tells("call: t\n    read: u", &["more than one verb (call, read)"]);
+    step_tells(
+        "call: t\n    signal: KILL",
+        &["`signal` does not belong to `call`", "arguments"],
+    );
+    step_tells("repeat: 3", &["`repeat` needs `steps`"]);
+}
+
+#[test]
+fn names_must_exist() {
+    step_tells(
+        "call: t\n    on: bord",
+        &["there is no server \"bord\"", "did you mean board?"],
+    );
+    step_tells("kill: worker", &["there is no server \"worker\""]);
+    tells(
+        "servers: {a: {command: x}, b: {command: y}}\nsteps: [{call: t}]\n",
+        &["several servers (a, b)", "`on`"],
+    );
+    tells("steps: [{call: t}]\n", &["needs a server", "`servers`"]);
+}
+
+#[test]
+fn a_server_is_one_thing() {
+    for (server, told) in [
+        ("{}", "needs `callboard`, `command` or `url`"),
+        (
+            "{command: x, url: 'http://h'}",
+            "put the command under `processes`",
+        ),
+        ("{command: x, transport: sse}", "needs a `url`"),
+        ("{command: x, process: p}", "no process \"p\""),
+    ] {
+        tells(
+            &format!("servers:\n  s: {server}\nsteps: [{{call: t}}]\n"),
+            &[told, "\"s\""],
+        );
+    }
+}
+
+#[test]
+fn patterns_paths_schemas_and_times_are_read_before_anything_runs() {
+    step_tells(
+        "call: t\n    expect: {matches: '('}",
+        &["pattern", "a.yaml:4:"],
+    );
+    step_tells(
+        "call: t\n    expect: {path: {id: 1}}",
+        &["is no JSON path", "$.items[0].name"],
+    );
+    step_tells("call: t\n    expect: {schema: {type: 7}}", &["JSON Schema"]);
+    step_tells("call: t\n    timeout: 5", &["500ms, 30s or 2m"]);
+    step_tells(
+        "call: t\n    expect: {error: false}",
+        &["leave `error` out"],
+    );
+    step_tells(
+        "call: t\n    capture: {'a b': $.id}",
+        &["can't be a variable's name"],
+    );
+    step_tells("sleep: 1h", &["500ms, 30s or 2m"]);
+}
+
+#[test]
+fn a_check_that_says_nothing_is_refused() {
+    step_tells("call: t\n    expect: {}", &["says nothing"]);
+    step_tells(
+        "call: t\n    expect: {path: {$.a: {}}}",
+        &["says nothing", "equals: {}"],
+    );
+    step_tells("call: t\n    expect: {each: {}}", &["says nothing"]);
+}
+
+#[test]
+fn lines_of_steps_inside_blocks_are_their_own() {
+    let text = format!("{HEAD}  - repeat: 2\n    steps:\n      - call: t\n      - cal: t\n");
+    tells(&text, &["a.yaml:7:"]);
+    let text = format!("{HEAD}  - branches:\n      - - call: t\n      - - kill: nobody\n");
+    tells(&text, &["a.yaml:6:"]);
+}
+
+#[test]
+fn files_are_found_and_missing_ones_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    std::fs::create_dir(path.join("b")).unwrap();
+    std::fs::create_dir(path.join(".hidden")).unwrap();
+    for name in ["z.yaml", "b/a.yml", "b/notes.md", ".hidden/x.yaml"] {
+        std::fs::write(path.join(name), "steps: []").unwrap();
+    }
+    let found = find(&[path.to_owned(), path.join("z.yaml")]).unwrap();
+    assert_eq!(found, [path.join("b/a.yml"), path.join("z.yaml")]);
+    let missing = find(&[path.join("nope.yaml")]).unwrap_err().to_string();
+    assert!(
+        missing.contains("nope.yaml: there is no such file"),
+        "{missing}"
+    );
+    let empty = find(&[path.join(".hidden/none")]);
+    assert!(empty.is_err());
+}

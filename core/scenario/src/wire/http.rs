@@ -1,0 +1,545 @@
+//! A server over HTTP: Streamable HTTP, and the older one with server-sent events.
+
+use super::conn::Router;
+use super::inbox::Item;
+use super::sse::{Event, Parser};
+use super::traffic::{Secrets, Way};
+use crate::values::Wrong;
+use futures_util::StreamExt as _;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long leaving may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How much of an answer that is no message is kept.
+const BODY_CHARS: usize = 2_000;
+
+/// A client for a URL, which neither follows redirects nor uses a proxy to reach this machine.
+pub(super) fn client(url: &str) -> Result<reqwest::Client, Wrong> {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Somebody else may have installed one before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    let parsed = reqwest::Url::parse(url).map_err(|error| format!("{url:?} is no URL: {error}"))?;
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .redirect(reqwest::redirect::Policy::none());
+    if parsed
+        .host_str()
+        .is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
+    {
+        builder = builder.no_proxy();
+    }
+    builder
+        .build()
+        .map_err(|error| format!("no HTTP client can be made: {error}"))
+}
+
+/// Waits until a URL answers with a status below 400; the caller bounds the wait.
+pub(crate) async fn wait_http(url: &str) -> Result<(), Wrong> {
+    let client = client(url)?;
+    loop {
+        if client
+            .get(url)
+            .send()
+            .await
+            .is_ok_and(|response| response.status().as_u16() < 400)
+        {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A Streamable HTTP endpoint.
+#[derive(Debug)]
+pub(super) struct Http {
+    pub(super) client: reqwest::Client,
+    pub(super) url: String,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) router: Router,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    session: Option<String>,
+    revision: Option<&'static str>,
+    tasks: HashMap<String, AbortHandle>,
+    listening: Option<AbortHandle>,
+}
+
+impl Http {
+    pub(super) fn new(
+        url: &str,
+        headers: BTreeMap<String, String>,
+        router: Router,
+        secrets: &Secrets,
+    ) -> Result<Http, Wrong> {
+        headers
+            .iter()
+            .for_each(|(name, value)| secrets.header(name, value));
+        Ok(Http {
+            client: client(url)?,
+            url: url.to_owned(),
+            headers,
+            router,
+            state: Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on requests carry this revision.
+    pub(super) fn agreed(&self, revision: Option<&'static str>) {
+        // The header came with 2025-06-18.
+        self.state().revision = revision.filter(|revision| *revision >= "2025-06-18");
+    }
+
+    /// A request with the headers of this connection; `more` come last and win.
+    pub(super) fn build(&self, method: Method, more: &BTreeMap<String, String>) -> RequestBuilder {
+        let mut headers = BTreeMap::new();
+        let mut set = |name: &str, value: String| headers.insert(name.to_ascii_lowercase(), value);
+        set("accept", "application/json, text/event-stream".to_owned());
+        {
+            let state = self.state();
+            if let Some(session) = &state.session {
+                set("mcp-session-id", session.clone());
+            }
+            if let Some(revision) = state.revision {
+                set("mcp-protocol-version", revision.to_owned());
+            }
+        }
+        for (name, value) in self.headers.iter().chain(more) {
+            set(name, value.clone());
+        }
+        headers.into_iter().fold(
+            self.client.request(method, &self.url),
+            |request, (name, value)| request.header(name, value),
+        )
+    }
+
+    /// Sends a message; what comes back goes into the inbox.
+    pub(super) fn send(
+        self: &Arc<Self>,
+        message: &Value,
+        more: &BTreeMap<String, String>,
+        modern: Option<&str>,
+    ) {
+        let mut headers =
+            BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+        if let Some(revision) = modern {
+            headers.insert("mcp-protocol-version".to_owned(), revision.to_owned());
+            if let Some(method) = message["method"].as_str() {
+                headers.insert("mcp-method".to_owned(), method.to_owned());
+                if let Some(name) = name_of(method, &message["params"]) {
+                    headers.insert("mcp-name".to_owned(), encoded(name));
+                }
+            }
+        }
+        headers.extend(
+            more.iter()
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.clone())),
+        );
+        let text = message.to_string();
+        self.post(
+            text,
+            headers,
+            message.get("id").cloned(),
+            message["method"] == "initialize",
+        );
+    }
+
+    /// Posts a body as it is.
+    pub(super) fn post(
+        self: &Arc<Self>,
+        body: String,
+        headers: BTreeMap<String, String>,
+        id: Option<Value>,
+        hello: bool,
+    ) {
+        self.router.traffic.add(Way::Sent, &body);
+        let request = self.build(Method::POST, &headers).body(body);
+        let this = Arc::clone(self);
+        let key = id.as_ref().map(Value::to_string);
+        let done = key.clone();
+        let task = tokio::spawn(async move {
+            this.exchange(request, id, hello).await;
+            if let Some(key) = done {
+                this.state().tasks.remove(&key);
+            }
+        });
+        if let Some(key) = key {
+            self.state().tasks.insert(key, task.abort_handle());
+        }
+    }
+
+    async fn exchange(&self, request: RequestBuilder, id: Option<Value>, hello: bool) {
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return self.failed(id, None, &told(&error), None),
+        };
+        if hello && let Some(session) = header(&response, "mcp-session-id") {
+            self.state().session = Some(session);
+        }
+        let status = response.status();
+        let number = u64::from(status.as_u16());
+        if status.is_success() && is_stream(&response) {
+            return self.stream(response, id).await;
+        }
+        let text = response.text().await.unwrap_or_default();
+        let body = serde_json::from_str::<Value>(&text).ok();
+        if !status.is_success() {
+            let kept: String = text.chars().take(BODY_CHARS).collect();
+            return self.failed(id, Some(number), &kept, body);
+        }
+        let has_answer = body
+            .as_ref()
+            .is_some_and(|body| body.is_array() || body.get("id").is_some());
+        if !text.trim().is_empty() {
+            self.router.take_text(&text);
+        }
+        if id.is_some() && !has_answer {
+            self.failed(
+                id,
+                Some(number),
+                "the request was accepted without an answer",
+                None,
+            );
+        }
+    }
+
+    /// Reads a stream to its end; one that breaks off before the answer is taken up again where it can be.
+    async fn stream(&self, response: Response, id: Option<Value>) {
+        let mut next = Some(response);
+        while let Some(response) = next.take() {
+            let read = read_stream(response, &self.router, id.as_ref()).await;
+            let Some(id) = id.as_ref().filter(|_| !read.answered) else {
+                return;
+            };
+            let Some(event) = read.last_id else {
+                self.failed(
+                    Some(id.clone()),
+                    Some(200),
+                    "the stream ended without the answer",
+                    None,
+                );
+                return;
+            };
+            tokio::time::sleep(Duration::from_millis(read.retry_ms.unwrap_or(500))).await;
+            self.router.traffic.add(
+                Way::Noted,
+                &format!("takes the stream up after event {event}"),
+            );
+            let more = BTreeMap::from([("last-event-id".to_owned(), event)]);
+            match self.build(Method::GET, &more).send().await {
+                Ok(response) if response.status().is_success() && is_stream(&response) => {
+                    next = Some(response)
+                }
+                _ => self.failed(
+                    Some(id.clone()),
+                    None,
+                    "the stream ended without the answer and can't be taken up",
+                    None,
+                ),
+            }
+        }
+    }
+
+    fn failed(&self, id: Option<Value>, status: Option<u64>, message: &str, body: Option<Value>) {
+        let told = status.map_or_else(String::new, |status| format!("HTTP {status} "));
+        self.router
+            .traffic
+            .add(Way::Received, &format!("{told}{message}"));
+        self.router.inbox.add(Item::Failed {
+            id,
+            status,
+            message: message.to_owned(),
+            body,
+        });
+    }
+
+    /// Opens the stream for what the server says unasked, where it has one.
+    pub(super) fn listen(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            loop {
+                let accept =
+                    BTreeMap::from([("accept".to_owned(), "text/event-stream".to_owned())]);
+                let Ok(response) = this.build(Method::GET, &accept).send().await else {
+                    return;
+                };
+                if !response.status().is_success() || !is_stream(&response) {
+                    return;
+                }
+                let read = read_stream(response, &this.router, None).await;
+                tokio::time::sleep(Duration::from_millis(read.retry_ms.unwrap_or(500))).await;
+            }
+        });
+        self.state().listening = Some(task.abort_handle());
+    }
+
+    /// Closes the stream of a request.
+    pub(super) fn abandon(&self, id: &Value) {
+        if let Some(task) = self.state().tasks.remove(&id.to_string()) {
+            task.abort();
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let session = {
+            let mut state = self.state();
+            state.tasks.drain().for_each(|(_, task)| task.abort());
+            state.listening.take().inspect(AbortHandle::abort);
+            state.session.is_some()
+        };
+        if session {
+            let farewell = self.build(Method::DELETE, &BTreeMap::new()).send();
+            let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        }
+        self.state().session = None;
+        self.router
+            .inbox
+            .close("the scenario closed the connection");
+    }
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        let mut state = self.state();
+        state.tasks.drain().for_each(|(_, task)| task.abort());
+        state.listening.take().inspect(AbortHandle::abort);
+    }
+}
+
+/// An endpoint of 2024-11-05: a stream, and an address to post to.
+#[derive(Debug)]
+pub(super) struct Sse {
+    pub(super) http: Arc<Http>,
+    reader: AbortHandle,
+}
+
+impl Sse {
+    pub(super) async fn open(
+        url: &str,
+        headers: BTreeMap<String, String>,
+        router: Router,
+        secrets: &Secrets,
+    ) -> Result<Sse, Wrong> {
+        let mut http = Http::new(url, headers, router.clone(), secrets)?;
+        let accept = BTreeMap::from([("accept".to_owned(), "text/event-stream".to_owned())]);
+        let response = http.build(Method::GET, &accept).send().await;
+        let response = response.map_err(|error| format!("{url}: {}", told(&error)))?;
+        if !response.status().is_success() || !is_stream(&response) {
+            let status = response.status();
+            let text = response.text().await.unwrap_or_default();
+            return Err(format!(
+                "{url} answers {status} instead of a stream of events: {text}"
+            ));
+        }
+        let (tell, endpoint) = tokio::sync::oneshot::channel();
+        let reader = tokio::spawn(follow(response, router, tell)).abort_handle();
+        let path = endpoint
+            .await
+            .map_err(|_| "the stream ended before it named its endpoint")?;
+        let base = reqwest::Url::parse(url).map_err(|error| error.to_string())?;
+        let address = base
+            .join(&path)
+            .map_err(|error| format!("endpoint {path:?}: {error}"))?;
+        http.url = address.to_string();
+        Ok(Sse {
+            http: Arc::new(http),
+            reader,
+        })
+    }
+
+    pub(super) fn send(&self, message: &Value, more: &BTreeMap<String, String>) {
+        let mut headers =
+            BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
+        headers.extend(more.clone());
+        self.post(message.to_string(), headers, message.get("id").cloned());
+    }
+
+    /// Posts a body as it is; the answer comes on the stream.
+    pub(super) fn post(&self, body: String, headers: BTreeMap<String, String>, id: Option<Value>) {
+        self.http.router.traffic.add(Way::Sent, &body);
+        let request = self.http.build(Method::POST, &headers).body(body);
+        let http = Arc::clone(&self.http);
+        tokio::spawn(async move {
+            match request.send().await {
+                Ok(response) if response.status().is_success() => {}
+                Ok(response) => {
+                    let status = u64::from(response.status().as_u16());
+                    let text = response.text().await.unwrap_or_default();
+                    let body = serde_json::from_str(&text).ok();
+                    http.failed(id, Some(status), &text, body);
+                }
+                Err(error) => http.failed(id, None, &told(&error), None),
+            }
+        });
+    }
+
+    pub(super) fn close(&self) {
+        self.reader.abort();
+        self.http
+            .router
+            .inbox
+            .close("the scenario closed the connection");
+    }
+}
+
+impl Drop for Sse {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+async fn follow(response: Response, router: Router, tell: tokio::sync::oneshot::Sender<String>) {
+    let mut tell = Some(tell);
+    let mut parser = Parser::default();
+    let mut bytes = response.bytes_stream();
+    while let Some(Ok(piece)) = bytes.next().await {
+        for event in parser.push(&piece) {
+            match (event.name.as_deref(), &mut tell) {
+                (Some("endpoint"), waiting) => {
+                    if let Some(tell) = waiting.take() {
+                        let _ = tell.send(event.data);
+                    }
+                }
+                _ if !event.data.is_empty() => router.take_text(&event.data),
+                _ => {}
+            }
+        }
+    }
+    router.traffic.add(Way::Noted, "the stream ended");
+    router.inbox.close("the stream of events ended");
+}
+
+struct StreamRead {
+    answered: bool,
+    last_id: Option<String>,
+    retry_ms: Option<u64>,
+}
+
+async fn read_stream(response: Response, router: &Router, id: Option<&Value>) -> StreamRead {
+    let mut read = StreamRead {
+        answered: false,
+        last_id: None,
+        retry_ms: None,
+    };
+    let mut parser = Parser::default();
+    let mut bytes = response.bytes_stream();
+    while let Some(Ok(piece)) = bytes.next().await {
+        for event in parser.push(&piece) {
+            let Event {
+                data,
+                id: event_id,
+                retry_ms,
+                ..
+            } = event;
+            read.last_id = event_id.or(read.last_id);
+            read.retry_ms = retry_ms.or(read.retry_ms);
+            if data.is_empty() {
+                continue;
+            }
+            read.answered |= id.is_some() && is_answer(&data, id);
+            router.take_text(&data);
+        }
+    }
+    read
+}
+
+fn is_answer(text: &str, id: Option<&Value>) -> bool {
+    serde_json::from_str::<Value>(text)
+        .is_ok_and(|message| message.get("method").is_none() && message.get("id") == id)
+}
+
+pub(super) fn is_stream(response: &Response) -> bool {
+    header(response, "content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    response
+        .headers()
+        .get(name)?
+        .to_str()
+        .ok()
+        .map(str::to_owned)
+}
+
+/// An error with its causes: "error sending request" alone helps nobody.
+pub(super) fn told(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
+}
+
+/// What `Mcp-Name` repeats.
+fn name_of<'a>(method: &str, params: &'a Value) -> Option<&'a str> {
+    let key = match method {
+        "tools/call" | "prompts/get" => "name",
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
+        _ => return None,
+    };
+    params[key].as_str()
+}
+
+/// A header's value: what can't travel as it is goes as base64 between `=?base64?` and `?=`.
+fn encoded(value: &str) -> String {
+    let plain = value.chars().all(|c| (' '..='~').contains(&c))
+        && value.trim() == value
+        && !(value.starts_with("=?base64?") && value.ends_with("?="));
+    if plain {
+        value.to_owned()
+    } else {
+        format!("=?base64?{}?=", base64(value.as_bytes()))
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let bits = three
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - three.len()));
+        for at in 0..4 {
+            let digit = (bits >> (18 - 6 * at) & 63) as usize;
+            out.push(if at <= three.len() {
+                char::from(DIGITS[digit])
+            } else {
+                '='
+            });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_no_header_values_are_encoded() {
+        assert_eq!(encoded("task_add"), "task_add");
+        assert_eq!(encoded("é"), "=?base64?w6k=?=");
+        assert_eq!(encoded(" a"), "=?base64?IGE=?=");
+        assert_eq!(base64(b"Man"), "TWFu");
+        assert_eq!(base64(b"M"), "TQ==");
+    }
+}
