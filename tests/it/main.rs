@@ -19,6 +19,7 @@ mod leftovers;
 mod over_mcp;
 mod people;
 mod pulls;
+mod scenarios;
 mod stdio;
 mod subscriptions;
 mod workshop;
