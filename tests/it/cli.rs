@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const SUBCOMMANDS: [&str; 8] = [
+const SUBCOMMANDS: [&str; 9] = [
     "run",
     "assigner",
     "roadmap",
     "init",
     "doctor",
     "trust",
+    "vault",
     "questions",
     "answer",
 ];

@@ -268,6 +268,25 @@ impl Environment {
         Some(root.to_path_buf())
     }
 
+    /// What the user is called, for the audit: whoever can set the environment can say anything here.
+    #[must_use]
+    pub fn user(&self) -> String {
+        let said = ["USER", "LOGNAME"]
+            .into_iter()
+            .find_map(|name| self.get(name));
+        let name: String = said
+            .map(OsStr::to_string_lossy)
+            .unwrap_or_default()
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(60)
+            .collect();
+        if name.is_empty() {
+            return "local".to_owned();
+        }
+        name
+    }
+
     /// The user's home directory.
     ///
     /// # Errors

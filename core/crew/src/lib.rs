@@ -34,4 +34,4 @@ pub use events::{Event, Step};
 pub use posting::{Planned, PostedItem, ROADMAP_KIND, plan};
 pub use project::{Again, Setup, project_key, queue_of};
 pub use report::{AttemptReport, ItemOutcome, ItemReport, Report};
-pub use secrets::{OpenVault, SECRETS_VARIABLE, names_of, users_vault};
+pub use secrets::{OpenVault, names_of, users_vault};

@@ -6,15 +6,13 @@ use crate::agent::Agent;
 use crate::error::CrewError;
 use crate::project::Project;
 use callboard_config::{Config, Environment, Template};
-use callboard_redact::Secret;
+use callboard_redact::{SECRETS_VARIABLE, Secret};
 use callboard_store::vault::{self, AskPassphrase, Vault};
 use callboard_store::{Clock, Options, Store};
+use callboard_telemetry::audit;
 use callboard_worktree::{Oid, Worktree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Tells our own programs below an agent which of their variables hold secrets, so that they scrub them too.
-pub const SECRETS_VARIABLE: &str = "CALLBOARD_SECRETS";
 
 /// Opens the vault when the first secret is needed. An agent without secrets needs no vault, and no board for one.
 pub type OpenVault = Arc<dyn Fn() -> Result<Vault, CrewError> + Send + Sync>;
@@ -36,8 +34,10 @@ pub fn users_vault(
             return Ok(vault.clone());
         }
         let board = Config::users_board(&environment)?;
-        let store = Store::open(Options::board(&board), &[vault::MIGRATIONS])?;
-        let mut vault = Vault::new(store, &environment.data_dir()?, Arc::clone(&clock));
+        let tables = [audit::MIGRATIONS, vault::MIGRATIONS];
+        let store = Store::open(Options::board(&board), &tables)?;
+        let mut vault = Vault::new(store, &environment.data_dir()?, Arc::clone(&clock))
+            .witnessed(audit::vault_witness(Arc::clone(&clock)));
         if let Some(file) = file.clone() {
             vault = vault.asking(Arc::new(move || vault::read_passphrase(&file)));
         } else if let Some(ask) = &ask {

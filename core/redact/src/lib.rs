@@ -6,12 +6,14 @@
 //! It imports nothing of ours, so that whatever writes can use it.
 
 mod forms;
+mod inherited;
 mod panics;
 mod register;
 mod scrubber;
 mod secret;
 mod stream;
 
+pub use inherited::{SECRETS_VARIABLE, inherit};
 pub use panics::guard_panics;
 pub use register::{
     AtMost, Entry, MOST, SHORTEST, is_empty, register, registered, scrub, scrub_bytes,

@@ -9,12 +9,14 @@
 //! rows needs nothing else.
 
 mod refusals;
+mod vault;
 
 use std::fmt::Write as _;
 
 use callboard_store::{Conn, Migration, Row, StoreError, Value, params};
 
 pub use refusals::{Refusal, Refusals};
+pub use vault::vault_witness;
 
 /// The audit's tables, oldest first. A published one is never edited.
 pub const MIGRATIONS: &[Migration] = &[Migration {

@@ -4,6 +4,7 @@ use callboard_config::{Config, Environment, Overrides};
 
 fn main() -> anyhow::Result<()> {
     let environment = Environment::from_process();
+    callboard_redact::inherit(|name| environment.get(name)?.to_str().map(str::to_owned))?;
     let config = Config::for_server(&environment, &Overrides::default())?;
     callboard_assigner_server::serve(environment, config)
 }

@@ -39,7 +39,7 @@ pub struct DoctorArgs {
 /// How a thing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum State {
+pub(crate) enum State {
     /// Present and in order.
     Ok,
     /// Absent, which stops nothing that the user may not care about.
@@ -63,7 +63,7 @@ impl State {
 
 /// One line of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Check {
+pub(crate) struct Check {
     group: &'static str,
     name: String,
     state: State,
@@ -76,7 +76,7 @@ struct Check {
 }
 
 impl Check {
-    fn new(
+    pub(crate) fn new(
         group: &'static str,
         name: impl Into<String>,
         state: State,
@@ -92,7 +92,7 @@ impl Check {
         }
     }
 
-    fn advice(mut self, advice: impl Into<String>) -> Self {
+    pub(crate) fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = advice.into();
         self
     }
@@ -159,6 +159,7 @@ fn examine(args: &DoctorArgs, environment: &Environment) -> Answer {
     if let Some(board) = board {
         checks.extend(board_checks(&board));
     }
+    checks.extend(crate::vault::standing(environment));
     checks.extend(projects(environment));
     let settings = config
         .map(|(config, _)| config.settings())

@@ -5,6 +5,7 @@
 
 mod doctor;
 mod example;
+mod hidden;
 mod init;
 mod questions;
 mod run;
@@ -12,6 +13,8 @@ mod serve;
 mod show;
 mod test;
 mod trust;
+mod vault;
+mod when;
 
 use callboard_config::{Config, Environment, Overrides};
 use callboard_crew::CrewError;
@@ -55,6 +58,8 @@ enum Command {
     Questions(questions::QuestionsArgs),
     /// Answer a question; the call that asked it goes on when it is made again.
     Answer(questions::AnswerArgs),
+    /// Keep secrets, such as API keys, encrypted; configuration names them, agents get them.
+    Vault(vault::VaultArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,10 +76,16 @@ fn main() -> ExitCode {
     if let Some(code) = callboard_crew::play_if_asked(&environment) {
         return code;
     }
+    if let Err(full) =
+        callboard_redact::inherit(|name| environment.get(name)?.to_str().map(str::to_owned))
+    {
+        let _ = writeln!(std::io::stderr(), "callboard: {full}");
+        return ExitCode::from(1);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let _ = error.print();
+            tell_misuse(&error);
             // 2 means that items need a person, so a slip of the keyboard must not.
             return ExitCode::from(u8::from(error.use_stderr()));
         }
@@ -82,9 +93,28 @@ fn main() -> ExitCode {
     match dispatch(arguments, environment) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "callboard: {}", told(&error));
+            let told = told(&error);
+            let _ = writeln!(
+                std::io::stderr(),
+                "callboard: {}",
+                callboard_redact::scrub(&told)
+            );
             ExitCode::from(1)
         }
+    }
+}
+
+/// Says what is wrong with the command line; a value of a secret in it is not repeated.
+fn tell_misuse(error: &clap::Error) {
+    let words: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let said = error.to_string();
+    match vault::refuse_shown_values(&said, &words) {
+        Some(clean) if clean != said => {
+            let _ = write!(std::io::stderr(), "{clean}");
+        }
+        _ => drop(error.print()),
     }
 }
 
@@ -112,6 +142,7 @@ fn dispatch(arguments: Arguments, environment: Environment) -> anyhow::Result<Ex
         Command::Trust(args) => trust::trust(&args, &environment, &mut out),
         Command::Questions(args) => questions::questions(&args, &environment, &mut out),
         Command::Answer(args) => questions::answer(&args, &environment, &mut out),
+        Command::Vault(args) => vault::vault(&args, &environment, &mut out),
     }
 }
 

@@ -114,7 +114,12 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     let store = callboard_board::open(&board)
         .with_context(|| format!("opening the board {}", board.display()))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let vault = users_vault(&environment, &config, Arc::clone(&clock), None);
+    let vault = users_vault(
+        &environment,
+        &config,
+        Arc::clone(&clock),
+        Some(crate::vault::asking()),
+    );
     let crew = Crew::open(Setup {
         path: root.clone(),
         environment,

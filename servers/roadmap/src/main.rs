@@ -6,6 +6,7 @@ use std::process::ExitCode;
 fn main() -> anyhow::Result<ExitCode> {
     callboard_console::supervise_if_asked();
     let environment = Environment::from_process();
+    callboard_redact::inherit(|name| environment.get(name)?.to_str().map(str::to_owned))?;
     if let Some(code) = callboard_crew::play_if_asked(&environment) {
         return Ok(code);
     }

@@ -29,10 +29,16 @@ impl<S: Send + Sync + 'static> Server<S> {
     pub(super) async fn run_tool(
         &self,
         entry: &ToolEntry<S>,
-        arguments: Option<JsonObject>,
+        mut arguments: Option<JsonObject>,
         brought: Brought,
         request: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        // What is sent to us is stored and shown again: an agent that spells out its key is not to put it on the board.
+        if let Some(arguments) = &mut arguments
+            && !callboard_redact::is_empty()
+        {
+            arguments.values_mut().for_each(scrub::scrub_value);
+        }
         let bytes = arguments.as_ref().map_or(0, object_bytes);
         let labels = Labels {
             name: entry.facts.name.into(),

@@ -71,7 +71,7 @@ impl Vault {
             if let Some(opened) = cached.as_ref().filter(|opened| *opened.row == row) {
                 return Ok(opened.clone());
             }
-            match self.unlock(&row) {
+            match self.unlock_row(&row) {
                 Ok(key) => {
                     let opened = Opened {
                         row: Arc::new(row),
@@ -92,7 +92,7 @@ impl Vault {
         self.store.read_now(table::lock_row)
     }
 
-    fn unlock(&self, row: &LockRow) -> Result<Key, VaultError> {
+    fn unlock_row(&self, row: &LockRow) -> Result<Key, VaultError> {
         match row.kind {
             LockKind::KeyFile => {
                 let path = key_file::place(&self.keys, &row.vault_id, &row.key_id);

@@ -139,6 +139,26 @@ impl Vault {
         Ok(self.store.read_now(table::list)?)
     }
 
+    /// Whether there is a secret of this name. The vault need not open for it.
+    ///
+    /// # Errors
+    /// [`VaultError::Missing`].
+    pub fn must_have(&self, name: &str) -> Result<(), VaultError> {
+        check_name(name)?;
+        self.store.read_now(|c| match table::secret(c, name)? {
+            Some(_) => Ok(()),
+            None => Err(missing(c, vec![name.to_owned()])?),
+        })
+    }
+
+    /// Opens the vault, so that what is wrong with its lock is known before anything else is done.
+    ///
+    /// # Errors
+    /// [`VaultError::NoVault`]; it does not open.
+    pub fn unlock(&self) -> Result<(), VaultError> {
+        self.opened().map(drop)
+    }
+
     /// The values of these secrets, for the code that is about to use them. Each is registered first, so that it is
     /// kept out of whatever this process writes from now on.
     ///
