@@ -6,7 +6,9 @@ use crate::duration::{format_duration, parse_duration};
 use crate::environment::check_passed_name;
 use crate::error::shown;
 use crate::nearest::did_you_mean;
+use crate::serve;
 use crate::template::{Template, has_reference};
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeValue;
@@ -47,6 +49,12 @@ pub enum Kind {
     VariableNames,
     /// Value of an environment variable, which may name secrets.
     VariableValue,
+    /// An address and a port.
+    Listen,
+    /// Names or addresses, each with a port or without.
+    Hosts,
+    /// Origins of web pages.
+    Origins,
 }
 
 /// One key.
@@ -67,7 +75,23 @@ pub struct Key {
 const HOUR: u64 = 3_600;
 
 /// Every key there is.
-pub const KEYS: &[Key] = &[
+pub const KEYS: &[Key] = &{
+    let mut all = [FIRST[0]; FIRST.len() + serve::KEYS.len() + LAST.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < FIRST.len() {
+            FIRST[at]
+        } else if at < FIRST.len() + serve::KEYS.len() {
+            serve::KEYS[at - FIRST.len()]
+        } else {
+            LAST[at - FIRST.len() - serve::KEYS.len()]
+        };
+        at += 1;
+    }
+    all
+};
+
+const FIRST: &[Key] = &[
     Key {
         name: "board",
         kind: Kind::Directory,
@@ -173,6 +197,9 @@ pub const KEYS: &[Key] = &[
         trust: Trust::Needed,
         doc: "File with the passphrase of a vault that is locked with one, for programs without a terminal; readable by you alone.",
     },
+];
+
+const LAST: &[Key] = &[
     Key {
         name: "log.level",
         kind: Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
@@ -274,6 +301,12 @@ impl Kind {
             Self::VariableValue => {
                 "a text in quotes; \"${vault:NAME}\" in it stands for a secret".to_owned()
             }
+            Self::Listen => "an address and a port, like \"127.0.0.1:22552\"".to_owned(),
+            Self::Hosts => "hosts, like [\"example.org\", \"10.0.0.7:8080\"]".to_owned(),
+            Self::Origins => {
+                "origins of pages, like [\"https://example.org\", \"http://localhost:*\"]"
+                    .to_owned()
+            }
         }
     }
 
@@ -286,16 +319,20 @@ impl Kind {
                 let parsed = i64::from_str_radix(&digits, number.radix()).ok();
                 self.number(parsed.and_then(|n| u64::try_from(n).ok()), &digits)
             }
-            (Self::Command | Self::VariableNames, DeValue::Array(items)) => {
+            (
+                Self::Command | Self::VariableNames | Self::Hosts | Self::Origins,
+                DeValue::Array(items),
+            ) => {
                 let words: Option<Vec<String>> = items
                     .iter()
                     .map(|item| item.get_ref().as_str().map(str::to_owned))
                     .collect();
                 self.words(words.ok_or_else(|| self.expected("an array of something else"))?)
             }
-            (Self::Switch | Self::Number(..) | Self::VariableNames, _) => {
-                Err(self.expected(type_name(value)))
-            }
+            (
+                Self::Switch | Self::Number(..) | Self::VariableNames | Self::Hosts | Self::Origins,
+                _,
+            ) => Err(self.expected(type_name(value))),
             (_, DeValue::String(text)) => self.check_text(text),
             (_, _) => Err(self.expected(type_name(value))),
         }
@@ -331,7 +368,11 @@ impl Kind {
                 })?;
                 self.words(words)
             }
-            Self::VariableNames => self.words(
+            Self::Listen => match text.trim().parse::<SocketAddr>() {
+                Ok(address) => Ok(Value::Text(address.to_string())),
+                Err(_) => Err(self.found(text)),
+            },
+            Self::VariableNames | Self::Hosts | Self::Origins => self.words(
                 text.split([',', ' '])
                     .filter(|word| !word.is_empty())
                     .map(str::to_owned)
@@ -418,12 +459,26 @@ impl Kind {
         if let Some(bad) = words.iter().find(|word| word.contains('\0')) {
             return Err(format!("{:?} holds a NUL character", shown(bad)));
         }
-        if *self == Self::VariableNames {
-            for name in &words {
-                check_passed_name(name).map_err(|why| why.to_string())?;
+        let all = |fits: fn(&str) -> bool| words.iter().find(|word| !fits(word));
+        match self {
+            Self::VariableNames => {
+                for name in &words {
+                    check_passed_name(name).map_err(|why| why.to_string())?;
+                }
             }
-        } else if words.first().is_none_or(String::is_empty) {
-            return Err(self.expected("nothing to run"));
+            Self::Hosts | Self::Origins => {
+                let misfit = match self {
+                    Self::Hosts => all(serve::is_host),
+                    _ => all(serve::is_origin),
+                };
+                if let Some(misfit) = misfit {
+                    return Err(self.found(misfit));
+                }
+            }
+            _ if words.first().is_none_or(String::is_empty) => {
+                return Err(self.expected("nothing to run"));
+            }
+            _ => {}
         }
         Ok(Value::Words(words))
     }
@@ -548,6 +603,31 @@ mod tests {
         }
         for bad in ["", "/etc/passwd", "../x", "a/../../x", ".git/config", "./a"] {
             assert!(Kind::FileInside.check_text(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_hosts_and_origins() {
+        for (kind, good, bad) in [
+            (Kind::Listen, "127.0.0.1:22552", "localhost"),
+            (Kind::Listen, "[::1]:0", "127.0.0.1"),
+            (Kind::Listen, "0.0.0.0:80", "127.0.0.1:70000"),
+            (
+                Kind::Hosts,
+                "example.org, 10.0.0.7:8080",
+                "https://example.org",
+            ),
+            (Kind::Hosts, "[::1]:80", "a/b"),
+            (Kind::Origins, "https://example.org", "example.org"),
+            (
+                Kind::Origins,
+                "http://localhost:*",
+                "https://example.org/page",
+            ),
+        ] {
+            assert!(kind.check_text(good).is_ok(), "{good}");
+            let why = kind.check_text(bad).unwrap_err();
+            assert!(why.starts_with("expected "), "{why}");
         }
     }
 

@@ -10,6 +10,7 @@ mod keys;
 mod layers;
 mod nearest;
 mod projects;
+mod serve;
 mod settings;
 mod template;
 
@@ -21,5 +22,6 @@ pub use keys::{KEYS, Key, Kind, Trust, reference};
 pub use layers::{ConfigFile, Overrides, config_files};
 pub use nearest::did_you_mean;
 pub use projects::{Project, Projects};
+pub use serve::Serve;
 pub use settings::{Agent, Config, Log, LogLevel, LogStyle, Run, STAND_IN, Setting, Tests};
 pub use template::Template;

@@ -8,6 +8,7 @@ use crate::error::{ConfigError, Problem, Source, Untrusted, shown};
 use crate::keys::Value;
 use crate::layers::{Layers, Overrides, WhenUntrusted};
 use crate::nearest::did_you_mean;
+use crate::serve::Serve;
 use crate::template::{Template, shown_values};
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -47,6 +48,8 @@ pub struct Config {
     pub agents: BTreeMap<String, Agent>,
     /// File with the passphrase of the vault, absolute, where one is named.
     pub passphrase_file: Setting<Option<PathBuf>>,
+    /// How the servers are offered over HTTP.
+    pub serve: Serve,
     /// What is written to standard error.
     pub log: Log,
     /// Things worth telling the user that stop nothing.
@@ -232,6 +235,7 @@ impl Config {
                 Some(said) => said.map(Some),
                 None => by_default(None),
             },
+            serve: Serve::take(&mut take),
             log: log_settings(&mut take),
             agents: agent_settings(&mut take, agents)?,
             warnings,
@@ -373,6 +377,7 @@ impl Config {
                 )
             },
         ));
+        rows.extend(self.serve.rows());
         rows.push(row("log.level", &self.log.level, |l| l.as_str().to_owned()));
         rows.push(row("log.format", &self.log.format, |f| {
             f.as_str().to_owned()
@@ -381,7 +386,7 @@ impl Config {
     }
 }
 
-fn row<T>(
+pub(crate) fn row<T>(
     name: &str,
     setting: &Setting<T>,
     text: impl Fn(&T) -> String,
@@ -496,7 +501,7 @@ fn agent_settings(
 }
 
 impl<T> Setting<T> {
-    fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
         Setting {
             value: change(self.value),
             source: self.source,
@@ -506,7 +511,7 @@ impl<T> Setting<T> {
 
 /// Takes checked values out of the layers. A kind is checked before its value gets here, so a value of another kind
 /// can only mean "nothing said".
-struct Take(BTreeMap<String, (Value, Source)>);
+pub(crate) struct Take(BTreeMap<String, (Value, Source)>);
 
 impl Take {
     fn said<T>(&mut self, key: &str, read: impl FnOnce(Value) -> Option<T>) -> Setting<Option<T>> {
@@ -519,7 +524,7 @@ impl Take {
         }
     }
 
-    fn number(&mut self, key: &str, default: u32) -> Setting<u32> {
+    pub(crate) fn number(&mut self, key: &str, default: u32) -> Setting<u32> {
         self.said(key, |value| match value {
             Value::Number(n) => u32::try_from(n).ok(),
             _ => None,
@@ -535,14 +540,14 @@ impl Take {
         .map(|said| said.unwrap_or(default))
     }
 
-    fn text(&mut self, key: &str) -> Setting<Option<String>> {
+    pub(crate) fn text(&mut self, key: &str) -> Setting<Option<String>> {
         self.said(key, |value| match value {
             Value::Text(text) => Some(text),
             _ => None,
         })
     }
 
-    fn words(&mut self, key: &str) -> Setting<Option<Vec<String>>> {
+    pub(crate) fn words(&mut self, key: &str) -> Setting<Option<Vec<String>>> {
         self.said(key, |value| match value {
             Value::Words(words) => Some(words),
             _ => None,
@@ -571,7 +576,7 @@ impl Take {
         })
     }
 
-    fn time(&mut self, key: &str, default: Duration) -> Setting<Duration> {
+    pub(crate) fn time(&mut self, key: &str, default: Duration) -> Setting<Duration> {
         self.time_if(key).map(|said| said.unwrap_or(default))
     }
 

@@ -117,6 +117,10 @@ fn every_key_reaches_its_setting() {
          [agents.a]\ncommand = [\"agent\", \"two words\"]\npass_env = [\"K\"]\ntimeout = \"11s\"\n\
          env = { TOKEN = \"${vault:T}\" }\n\
          [vault]\npassphrase_file = \"/p\"\n\
+         [serve]\nlisten = \"127.0.0.1:0\"\nhosts = [\"example.org:81\"]\norigins = [\"https://example.org\"]\n\
+         connections = 21\nsessions = 22\nsessions_per_caller = 23\nhead_bytes = 8193\nbody_bytes = 2048\n\
+         head_timeout = \"1s\"\nbody_timeout = \"2s\"\nanswer_timeout = \"3m\"\nwrite_timeout = \"4s\"\n\
+         idle_timeout = \"5s\"\nsession_idle = \"6s\"\nresume_within = \"0s\"\nstop_within = \"7s\"\n\
          [log]\nlevel = \"debug\"\nformat = \"json\"\n",
     );
     let rows = rig.config().settings();
@@ -137,6 +141,22 @@ fn every_key_reaches_its_setting() {
         "TOKEN=${vault:T}",
         "11s",
         "/p",
+        "127.0.0.1:0",
+        "[example.org:81]",
+        "[https://example.org]",
+        "21",
+        "22",
+        "23",
+        "8193",
+        "2048",
+        "1s",
+        "2s",
+        "3m",
+        "4s",
+        "5s",
+        "6s",
+        "0s",
+        "7s",
         "debug",
         "json",
     ];
@@ -236,13 +256,38 @@ fn every_key_that_needs_trust_is_refused_without_it() {
             "[vault]\npassphrase_file = \"/dev/fd/3\"\n",
         ),
     ];
+    let serve = [
+        ("serve.listen", "\"0.0.0.0:1\""),
+        ("serve.hosts", "[\"evil.example\"]"),
+        ("serve.origins", "[\"https://evil.example\"]"),
+        ("serve.connections", "1"),
+        ("serve.sessions", "1"),
+        ("serve.sessions_per_caller", "1"),
+        ("serve.head_bytes", "8192"),
+        ("serve.body_bytes", "1024"),
+        ("serve.head_timeout", "\"1s\""),
+        ("serve.body_timeout", "\"1s\""),
+        ("serve.answer_timeout", "\"1m\""),
+        ("serve.write_timeout", "\"1s\""),
+        ("serve.idle_timeout", "\"1s\""),
+        ("serve.session_idle", "\"1s\""),
+        ("serve.resume_within", "\"0s\""),
+        ("serve.stop_within", "\"0s\""),
+    ];
+    let serve = serve.map(|(name, value)| (name, format!("{name} = {value}\n")));
+    let values: Vec<(&str, String)> = values
+        .map(|(name, text)| (name, text.to_owned()))
+        .into_iter()
+        .chain(serve)
+        .collect();
     let needed: Vec<&str> = KEYS
         .iter()
         .filter(|k| k.trust == Trust::Needed)
         .map(|k| k.name)
         .collect();
-    assert_eq!(needed, values.map(|(name, _)| name));
-    for (name, text) in values {
+    let named: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+    assert_eq!(needed, named);
+    for (name, text) in &values {
         let rig = rig().project(text);
         let refused = rig.load(&Overrides::default());
         assert!(matches!(refused, Err(ConfigError::Untrusted(_))), "{name}");
