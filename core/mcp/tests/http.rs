@@ -93,8 +93,12 @@ async fn health_and_ready_need_no_token_and_everything_else_does() {
     for path in ["/", "/fixture/mcp", "/fixture/sse", "/nothing"] {
         let mut refused = web.get(path).await;
         assert_eq!(refused.status, 401, "{path}");
-        assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
-        assert_eq!(refused.json().await["error"]["data"]["kind"], "forbidden");
+        assert_eq!(
+            refused.header("www-authenticate"),
+            Some("Bearer realm=\"callboard\"")
+        );
+        let said = refused.json().await;
+        assert_eq!(said["error"]["data"]["kind"], "unauthorized", "{said}");
     }
     let bearer = [("authorization", "Bearer ann")];
     let mut nowhere = web.send("GET", "/nothing/mcp", &bearer, "").await;
