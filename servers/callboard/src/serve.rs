@@ -3,8 +3,10 @@
 //! For: the address, TLS, and putting the servers together. Not for: the protocol (callboard_mcp), or what
 //! the servers do.
 
-use callboard_config::{Config, Environment, LogStyle, Overrides};
-use callboard_mcp::http::{EndedAtOnce, Http, ListenError, Listener, Open, Plaintext, Stop};
+use callboard_config::{Config, Environment, LogStyle, Overrides, Serve};
+use callboard_mcp::http::{
+    EndedAtOnce, Http, Limits, ListenError, Listener, NameError, Names, Open, Plaintext, Stop,
+};
 use callboard_mcp::{Gate, Role};
 use callboard_telemetry::{LogFormat, init_tracing};
 use std::io::Write as _;
@@ -13,12 +15,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Where the servers are unless somebody says otherwise.
-const LISTEN: &str = "127.0.0.1:22552";
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on; port 0 takes a free one.
+    /// The address to listen on instead of `serve.listen`; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// The directory of the board.
@@ -56,8 +55,10 @@ async fn run(
     config: Config,
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
-    let listener = listen(args).await?;
+    let listener = listen(args, *config.serve.listen).await?;
     let http = Http::new(gate())
+        .names(names(&config.serve)?)
+        .limits(limits(&config.serve))
         .mount(callboard_assigner_server::mount(config.clone())?)
         .mount(callboard_roadmap_server::mount(environment, config)?);
     writeln!(std::io::stdout(), "listening on {}", listener.url())?;
@@ -72,11 +73,42 @@ fn gate() -> Arc<dyn Gate> {
     Arc::new(Open(Role::Admin))
 }
 
-async fn listen(args: &ServeArgs) -> anyhow::Result<Listener> {
-    let address = match args.listen {
-        Some(address) => address,
-        None => LISTEN.parse()?,
+/// Which hosts and pages requests may name, beside those of this machine.
+fn names(serve: &Serve) -> anyhow::Result<Names> {
+    let wrong = |error: NameError| {
+        let key = match error {
+            NameError::Host(_) => "serve.hosts",
+            NameError::Origin(_) => "serve.origins",
+        };
+        anyhow::anyhow!("{key}: {error}")
     };
+    Names::loopback()
+        .and(serve.hosts.iter(), serve.origins.iter())
+        .map_err(wrong)
+}
+
+fn limits(serve: &Serve) -> Limits {
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Limits {
+        connections: count(*serve.connections),
+        sessions: count(*serve.sessions),
+        sessions_per_caller: count(*serve.sessions_per_caller),
+        head_bytes: count(*serve.head_bytes),
+        body_bytes: count(*serve.body_bytes),
+        head_within: *serve.head_timeout,
+        body_within: *serve.body_timeout,
+        answer_within: *serve.answer_timeout,
+        write_stalled: *serve.write_timeout,
+        connection_idle: *serve.idle_timeout,
+        session_idle: *serve.session_idle,
+        resume_within: *serve.resume_within,
+        ending: *serve.stop_within,
+        ..Limits::default()
+    }
+}
+
+async fn listen(args: &ServeArgs, configured: SocketAddr) -> anyhow::Result<Listener> {
+    let address = args.listen.unwrap_or(configured);
     // Whoever reaches us is let in, so only this machine's users may.
     if !address.ip().is_loopback() {
         anyhow::bail!(
