@@ -10,6 +10,7 @@
 mod agents;
 mod cli;
 mod clients;
+mod corpus;
 mod docs;
 mod example;
 mod goldens;

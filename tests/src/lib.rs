@@ -11,6 +11,7 @@
 )]
 
 mod client;
+pub mod corpus;
 pub mod deps;
 mod home;
 pub mod model;
@@ -18,7 +19,7 @@ mod proc;
 
 pub use client::{Answer, Client};
 pub use home::{Finished, Home, Running};
-pub use proc::{alive, marked_processes, wait_until};
+pub use proc::{Footprint, alive, marked_processes, wait_until};
 
 use std::path::PathBuf;
 

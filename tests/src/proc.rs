@@ -45,3 +45,36 @@ pub fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// What a process holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Memory, in kilobytes.
+    pub resident_kb: u64,
+    /// Descriptors: files, sockets, pipes.
+    pub open_files: usize,
+    /// Threads.
+    pub threads: u64,
+}
+
+impl Footprint {
+    /// What it holds now.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    #[must_use]
+    pub fn of(pid: u32) -> Footprint {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+        let number = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name));
+            let digits = line.and_then(|line| line.split_whitespace().nth(1));
+            digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+        };
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it is ours");
+        Footprint {
+            resident_kb: number("VmRSS:"),
+            open_files: files.count(),
+            threads: number("Threads:"),
+        }
+    }
+}
