@@ -335,7 +335,7 @@ impl Asking {
     }
 
     /// The client's answer to a request, as far as it can be asked.
-    async fn obtain(
+    pub(crate) async fn obtain(
         &self,
         key: &str,
         request: InputRequest,
@@ -414,7 +414,7 @@ impl Asking {
     }
 
     /// What the client sent for `key` is no reply to what was asked.
-    fn misfit(&self, key: &str, why: &str) -> ToolError {
+    pub(crate) fn misfit(&self, key: &str, why: &str) -> ToolError {
         match self.way {
             Way::Rounds => {
                 self.told().fault = Some(format!("inputResponses.{key}: {why}"));

@@ -25,6 +25,7 @@ mod prompt;
 mod question;
 mod questions;
 mod resource;
+mod roots;
 mod sampling;
 mod schema;
 mod scrub;
@@ -53,6 +54,7 @@ pub use questions::{
     QuestionError, StoredQuestion, Verdict, question_answer, question_json, question_list,
 };
 pub use resource::{Resource, ResourcePage, ResourceRequest};
+pub use roots::Root;
 pub use serve::{ServeError, run, runtime, serve_on, serve_stdio};
 pub use server::{Server, ServerSpec, ToolFacts};
 pub use tool::{Effect, Link, Render, Tool};

@@ -4,33 +4,44 @@
 //! for conversations: the client has a model in charge already.
 #![expect(
     deprecated,
-    reason = "the protocol's newest revision deprecates sampling; clients with a handshake offer it"
+    reason = "the protocol's newest revision deprecates sampling; clients of both eras offer it"
 )]
 
-use rmcp::model::{CreateMessageRequestParams, SamplingMessage, SamplingMessageContentBlock};
+use rmcp::model::{
+    CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult, InputRequest,
+    SamplingMessage, SamplingMessageContentBlock,
+};
 
+use crate::ask::Obtained;
 use crate::{Ability, CallContext, ToolError};
 
 impl CallContext {
     /// What the client's model says to `prompt`, in at most `max_tokens`.
     ///
-    /// Only clients of the era with a handshake can be asked while a call runs.
+    /// As with [`CallContext::ask`], the handler may be run again from its start with the answer at hand, and
+    /// `key` names the request within the call.
     ///
     /// # Errors
+    /// [`ErrorKind::Suspended`](crate::ErrorKind::Suspended) unwinds the handler until the answer is there;
     /// [`ErrorKind::ClientLacks`](crate::ErrorKind::ClientLacks) where the client offers no model;
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where it cannot be asked, refused or went away.
-    pub async fn sample(&self, prompt: &str, max_tokens: u32) -> Result<String, ToolError> {
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where the model did not answer.
+    pub async fn sample(
+        &self,
+        key: &str,
+        prompt: &str,
+        max_tokens: u32,
+    ) -> Result<String, ToolError> {
         self.needs(Ability::Sampling)?;
-        if self.is_modern() {
-            return Err(ToolError::unavailable(
-                "this client's model cannot be asked while a call runs",
-            ));
-        }
-        let question = SamplingMessage::user_text(callboard_redact::scrub(prompt));
+        let question = SamplingMessage::user_text(prompt);
         let params = CreateMessageRequestParams::new(vec![question], max_tokens);
-        let answer = self.peer().create_message(params).await.map_err(|error| {
-            ToolError::unavailable(format!("the client's model did not answer: {error}"))
-        })?;
+        let request = InputRequest::CreateMessage(CreateMessageRequest::new(params));
+        let asking = self.asking();
+        let Obtained::Value(value) = asking.obtain(key, request, &self.cancellation()).await?
+        else {
+            return Err(ToolError::unavailable("the client's model did not answer"));
+        };
+        let answer: CreateMessageResult = serde_json::from_value(value)
+            .map_err(|_| asking.misfit(key, "is no answer of a model ({role, content, model})"))?;
         let texts = answer
             .message
             .content

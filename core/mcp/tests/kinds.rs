@@ -85,7 +85,27 @@ impl Tool<Board> for Ponder {
 
     async fn call(_: Arc<Board>, _: NoParams, ctx: CallContext) -> Result<Blocks, ToolError> {
         ctx.needs(Ability::Sampling)?;
-        ctx.sample("why?", 20).await.map(Blocks::text)
+        ctx.sample("model", "why?", 20).await.map(Blocks::text)
+    }
+}
+
+struct Locate;
+
+impl Tool<Board> for Locate {
+    const NAME: &'static str = "locate";
+    const TITLE: &'static str = "Locate";
+    const DESCRIPTION: &'static str = "Asks the client's model, and where the client works.";
+    const EFFECT: Effect = Effect::ReadOnly;
+    const ROLE: Role = Role::Viewer;
+
+    type Params = NoParams;
+    type Output = Blocks;
+
+    async fn call(_: Arc<Board>, _: NoParams, ctx: CallContext) -> Result<Blocks, ToolError> {
+        let (why, roots) = tokio::join!(ctx.sample("model", "why?", 20), ctx.roots("roots"));
+        let (why, roots) = (why?, roots?);
+        let name = roots[0].name.as_deref().unwrap_or_default();
+        Ok(Blocks::text(format!("{why} in {} ({name})", roots[0].uri)))
     }
 }
 
@@ -190,6 +210,7 @@ fn server() -> Server<Board> {
         .tool::<Show>()
         .tool::<Tell>()
         .tool::<Ponder>()
+        .tool::<Locate>()
         .resource::<Picture>()
         .resource::<Day>()
         .prompt::<Look>()
@@ -441,7 +462,7 @@ async fn the_client_s_model_is_asked_during_the_call() {
     let result = wire.answer_to(id).await["result"].clone();
     let text = result["content"][0]["text"].as_str().unwrap();
     assert!(
-        text.starts_with("unavailable: ") && text.contains("not now"),
+        text.starts_with("unavailable: ") && text.contains("model did not answer"),
         "{text}"
     );
 }
@@ -462,4 +483,29 @@ async fn what_a_client_did_not_declare_is_not_asked_of_it() {
         refused["error"]["data"]["requiredCapabilities"],
         json!({"sampling": {}})
     );
+}
+
+#[tokio::test]
+async fn without_a_handshake_the_model_and_the_roots_are_asked_in_one_round() {
+    let mut wire = Wire::able(true, server(), json!({"sampling": {}, "roots": {}})).await;
+    let asks = wire.request("tools/call", json!({"name": "locate"})).await["result"].clone();
+    assert_eq!(asks["resultType"], "input_required", "{asks}");
+    let wanted = &asks["inputRequests"];
+    assert_eq!(wanted["model"]["method"], "sampling/createMessage");
+    assert_eq!(wanted["model"]["params"]["maxTokens"], 20);
+    assert_eq!(wanted["roots"]["method"], "roots/list");
+    let model = json!({
+        "role": "assistant", "content": {"type": "text", "text": "because"}, "model": "m"});
+    let roots = json!({"roots": [{"uri": "file:///home", "name": "home"}]});
+    let again = |model: &Value| {
+        json!({"name": "locate", "requestState": asks["requestState"],
+            "inputResponses": {"model": model, "roots": roots}})
+    };
+    let told = wire.request("tools/call", again(&model)).await["result"].clone();
+    assert_eq!(told["content"][0]["text"], "because in file:///home (home)");
+
+    let refused = wire.request("tools/call", again(&json!("because"))).await;
+    assert_eq!(refused["error"]["code"], -32602, "{refused}");
+    let words = refused["error"]["message"].as_str().unwrap();
+    assert!(words.contains("inputResponses.model"), "{words}");
 }
