@@ -54,7 +54,12 @@ const KNOWN_METHODS: &[&str] = &[
 ];
 
 /// Those among them that the era without a handshake does not have.
-const REMOVED_METHODS: &[&str] = &["initialize", "logging/setLevel"];
+const REMOVED_METHODS: &[&str] = &[
+    "initialize",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "logging/setLevel",
+];
 
 /// The error for a request that no handler takes.
 pub(crate) fn not_handled(method: &str) -> ErrorData {
