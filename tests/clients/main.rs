@@ -10,6 +10,7 @@
     reason = "tests start processes and fail loudly"
 )]
 
+mod everything;
 mod inspector;
 mod pass;
 #[allow(dead_code, reason = "clients need less of a place than agents do")]

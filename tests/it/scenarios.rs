@@ -26,7 +26,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 #[track_caller]
 fn all_hold(directory: &str) {
     let home = Home::new();
-    let path = scenarios().join(directory);
+    let path = root().join(directory);
     let report = home.path().join("report.json");
     let done = home.callboard(&[
         "test",
@@ -46,17 +46,22 @@ fn all_hold(directory: &str) {
 
 #[test]
 fn scenarios_of_the_board_hold() {
-    all_hold("assigner");
+    all_hold("tests/scenarios/assigner");
 }
 
 #[test]
 fn scenarios_of_the_roadmap_hold() {
-    all_hold("roadmap");
+    all_hold("tests/scenarios/roadmap");
 }
 
 #[test]
 fn scenarios_over_http_hold() {
-    all_hold("http");
+    all_hold("tests/scenarios/http");
+}
+
+#[test]
+fn scenarios_to_copy_hold() {
+    all_hold("examples/scenarios");
 }
 
 #[test]
@@ -85,7 +90,15 @@ fn scenarios_are_valid_against_the_schema() {
     let schema = std::fs::read(scenarios().join("schema.json")).unwrap();
     let schema: Value = serde_json::from_slice(&schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    for file in files(&root().join("tests").join("scenarios")) {
+    let all = [
+        "tests/scenarios",
+        "tests/clients/everything",
+        "examples/scenarios",
+    ];
+    for file in all
+        .iter()
+        .flat_map(|directory| files(&root().join(directory)))
+    {
         let text = std::fs::read_to_string(&file).unwrap();
         let value: Value = serde_saphyr::from_str(&text).unwrap();
         let wrong: Vec<String> = validator
@@ -93,12 +106,12 @@ fn scenarios_are_valid_against_the_schema() {
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
         assert_eq!(wrong, Vec::<String>::new(), "{}", file.display());
-        let first = text.lines().next().unwrap_or_default();
-        assert!(
-            first.starts_with("# yaml-language-server: $schema=") && first.ends_with("schema.json"),
-            "{} does not name the schema",
-            file.display()
-        );
+        let schema = text
+            .lines()
+            .find_map(|line| line.strip_prefix("# yaml-language-server: $schema="))
+            .unwrap_or_else(|| panic!("{} does not name the schema", file.display()));
+        let schema = file.parent().unwrap().join(schema);
+        assert!(schema.is_file(), "{} does not exist", schema.display());
     }
     let slip: Value = serde_saphyr::from_str("steps: [{cal: task_add}]").unwrap();
     assert!(!validator.is_valid(&slip));
@@ -227,13 +240,81 @@ fn a_server_that_is_lost_or_never_there_fails_with_what_it_said() {
     );
 }
 
+/// What is wrong with a file is told before anything is started.
+#[test]
+fn a_file_that_is_wrong_is_told_with_its_line_and_what_to_write() {
+    for (from, to, told) in [
+        (
+            "  - name: claim it\n    call:",
+            "  - name: claim it\n    cal:",
+            ":14:5: unknown key `cal`; did you mean call?",
+        ),
+        ("{callboard: assigner}", "{callboard: assigner", ":5:6: "),
+        (
+            "arguments: {worker: ada}",
+            "on: bord",
+            ":13:5: there is no server \"bord\"; there is board; did you mean board?",
+        ),
+        ("$.fence", "fence", ":13:5: \"fence\" is no JSON path"),
+        (
+            "took: normal",
+            "took: quick",
+            "`quick` is not known here; known are fast, normal, slow",
+        ),
+    ] {
+        let (_home, done) = changed("assigner/01-post-claim-finish.yaml", from, to);
+        assert_eq!(done.code, 1);
+        assert_eq!(done.out, "", "something ran");
+        assert!(
+            done.err.contains("changed.yaml") && done.err.contains(told),
+            "{told:?} is not in {}",
+            done.err
+        );
+    }
+    let home = Home::new();
+    let done = home.callboard(&["test", "nowhere.yaml"]);
+    assert_eq!(
+        (done.code, done.err.as_str()),
+        (
+            1,
+            "callboard: nowhere.yaml: there is no such file or directory\n"
+        )
+    );
+}
+
+#[test]
+fn a_value_that_nobody_captured_is_named() {
+    fails(
+        "assigner/01-post-claim-finish.yaml",
+        "id: \"${id}\"",
+        "id: \"${idd}\"",
+        &[
+            "changed.yaml:21:",
+            "${idd} is not set; no step before this one captured it; did you mean id?",
+        ],
+    );
+    fails(
+        "assigner/01-post-claim-finish.yaml",
+        "{fence: $.fence}",
+        "{fence: $.lease}",
+        &[
+            "changed.yaml:13:",
+            "capture \"fence\": $.lease finds nothing in {\"claimed\":true",
+        ],
+    );
+}
+
 #[test]
 fn a_loop_without_end_is_ended() {
     fails(
         "assigner/01-post-claim-finish.yaml",
         "steps:\n",
         "limit: 2s\nsteps:\n  - repeat: 1000000000\n    steps: [{request: ping}]\n",
-        &["not done within 2 s", "limit"],
+        &[
+            "changed.yaml:8: request ping (n = ",
+            "not done within 2 s",
+            "`limit` gives more time",
+        ],
     );
     fails(
         "assigner/01-post-claim-finish.yaml",

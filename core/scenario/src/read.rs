@@ -128,7 +128,12 @@ fn explain(file: &Path, error: &serde_saphyr::Error) -> LoadError {
             } else {
                 let near = hint(field, expected.iter().copied());
                 if near.is_empty() {
-                    format!("; known are {}", expected.join(", "))
+                    let exact = if expected.contains(&"includes") && expected.contains(&"each") {
+                        "; an object stands for checks, so write an exact one as `equals: {…}`"
+                    } else {
+                        ""
+                    };
+                    format!("; known are {}{exact}", expected.join(", "))
                 } else {
                     near
                 }
@@ -144,7 +149,11 @@ fn explain(file: &Path, error: &serde_saphyr::Error) -> LoadError {
         other => {
             let text = other.to_string();
             let end = text.find(" at line ").unwrap_or(text.len());
-            text[..end].to_owned()
+            let text = text[..end].replace("expected string scalar", "expected a text");
+            match text.split_once(", set DuplicateKeyPolicy") {
+                Some((said, _)) => format!("{said}; give it once"),
+                None => text,
+            }
         }
     };
     LoadError {

@@ -150,7 +150,11 @@ impl Scope {
             .keys()
             .map(String::as_str)
             .chain(self.fixed.words.keys().copied());
-        let near = hint(name, known);
+        let mut near = hint(name, known.clone());
+        if near.is_empty() {
+            let names: Vec<&str> = known.take(20).collect();
+            near = format!("; set are {}", names.join(", "));
+        }
         format!("${{{name}}} is not set; no step before this one captured it{near}")
     }
 }

@@ -224,7 +224,12 @@ fn deliver(wanted: &Wanted, done: &Report, out: &mut dyn Write) -> anyhow::Resul
         file.persist(path)?;
         Ok(())
     };
-    written().with_context(|| format!("the report can't be written to {}", path.display()))
+    written().with_context(|| {
+        format!(
+            "the report can't be written to {}; its directory must exist",
+            path.display()
+        )
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The report as JSON. Its shape is documented in docs/scenarios.md.
+//! The report as JSON.
 
 use super::{Difference, Failure, Outcome, Report, Verdict};
 use serde_json::{Value, json};

@@ -118,9 +118,16 @@ pub(crate) struct Child {
 impl Child {
     /// Starts it; with [`Pipes::Protocol`] the caller reads its standard output.
     pub(crate) fn start(what: Spawn, pipes: Pipes) -> Result<(Child, Option<ChildStdout>), Wrong> {
-        let mut child = command(&what)
-            .spawn()
-            .map_err(|error| format!("{} can't be started: {error}", what.program.display()))?;
+        let mut child = command(&what).spawn().map_err(|error| {
+            let hint = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "; install it, name it with its whole path, or correct `cwd`"
+                }
+                std::io::ErrorKind::PermissionDenied => "; make it executable",
+                _ => "",
+            };
+            format!("{} can't be started: {error}{hint}", what.program.display())
+        })?;
         let group = child
             .id()
             .and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?))

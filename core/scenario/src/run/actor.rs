@@ -10,8 +10,8 @@ use crate::wire::{Conn, Pending};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a step may take unless it or the scenario says otherwise.
@@ -36,6 +36,8 @@ pub(super) struct Actor {
     pub(super) within: Vec<String>,
     pub(super) traffic: usize,
     done: Arc<AtomicUsize>,
+    /// The step that began last, for when all is cut off.
+    here: Arc<Mutex<Option<Failure>>>,
 }
 
 /// Why a step did not hold.
@@ -80,6 +82,7 @@ impl Actor {
             within: Vec::new(),
             traffic,
             done: Arc::default(),
+            here: Arc::default(),
         }
     }
 
@@ -95,6 +98,7 @@ impl Actor {
             within,
             traffic: self.traffic,
             done: Arc::clone(&self.done),
+            here: Arc::clone(&self.here),
         }
     }
 
@@ -120,6 +124,7 @@ impl Actor {
         if let Some(delay) = step.delay {
             tokio::time::sleep(delay.0).await;
         }
+        *self.here.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.told(step));
         let done = self.held(step).await;
         self.done.fetch_add(1, Ordering::Relaxed);
         done.map_err(|miss| self.failure(step, miss))
@@ -205,8 +210,9 @@ impl Actor {
         Ok(())
     }
 
-    fn failure(&self, step: &At<Step>, miss: Miss) -> Box<Failure> {
-        let mut failure = Failure {
+    /// A failure of this step that says nothing yet.
+    fn told(&self, step: &At<Step>) -> Failure {
+        Failure {
             file: self.file.to_path_buf(),
             line: step.line,
             column: step.column,
@@ -216,7 +222,11 @@ impl Actor {
             message: String::new(),
             differences: Vec::new(),
             servers: Vec::new(),
-        };
+        }
+    }
+
+    fn failure(&self, step: &At<Step>, miss: Miss) -> Box<Failure> {
+        let mut failure = self.told(step);
         match miss {
             Miss::Inner(inner) => return inner,
             Miss::Wrong(wrong) => failure.message = wrong,
@@ -229,6 +239,24 @@ impl Actor {
         }
         failure.servers = self.stage.logs(self.traffic, self.server(step).as_deref());
         Box::new(failure)
+    }
+
+    /// The scenario was ended in the middle of a step.
+    pub(super) fn cut_off(&self, message: &str) -> Failure {
+        let here = self
+            .here
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let whole = self.whole(message);
+        match here {
+            Some(here) => Failure {
+                message: whole.message,
+                servers: whole.servers,
+                ..here
+            },
+            None => whole,
+        }
     }
 
     /// A failure of the whole scenario.

@@ -106,14 +106,18 @@ async fn one(file: PathBuf, scenario: Scenario, options: &Options) -> Outcome {
             let working = Box::pin(work(&mut actor, &scenario));
             let done = tokio::select! {
                 done = tokio::time::timeout(limit, working) => done.map_err(|_| {
-                    format!("not done within {} s, the scenario's limit", limit.as_secs())
+                    format!(
+                        "not done within {} s, the scenario's limit; a loop may be longer than meant, and \
+                         `limit` gives more time",
+                        limit.as_secs()
+                    )
                 }),
                 () = options.stop.cancelled() => Err("interrupted".to_owned()),
             };
             match done {
                 Ok(Ok(())) => {}
                 Ok(Err(failure)) => failures.push(*failure),
-                Err(message) => failures.push(actor.whole(&message)),
+                Err(message) => failures.push(actor.cut_off(&message)),
             }
             let cleaning = Box::pin(clean(&mut actor, &scenario));
             match tokio::time::timeout(CLEANUP, cleaning).await {

@@ -476,13 +476,16 @@ fn header(response: &Response, name: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// An error with its causes: "error sending request" alone helps nobody.
+/// An error with its causes ("error sending request" alone helps nobody), and what to look at.
 pub(super) fn told(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         text.push_str(&format!(": {inner}"));
         cause = inner.source();
+    }
+    if error.is_connect() {
+        text.push_str("; is the server running, at this address?");
     }
     text
 }

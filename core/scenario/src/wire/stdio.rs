@@ -55,9 +55,11 @@ impl Stdio {
                 pipe.flush().await
             };
             if let Err(error) = written.await {
-                let ended = self
-                    .child
-                    .has_ended()
+                // The pipe breaks a moment before its end is known.
+                let end = tokio::time::timeout(Duration::from_millis(500), self.child.wait());
+                let ended = end
+                    .await
+                    .ok()
                     .map_or_else(String::new, |end| format!("; it {}", end.told()));
                 return Err(format!("the server does not read: {error}{ended}"));
             }
