@@ -101,10 +101,12 @@ fn every_command_in_the_documents_exists() {
 #[test]
 fn every_flag_in_the_documents_exists() {
     let home = Home::new();
-    let all: String = ["run", "init", "doctor", "trust", "assigner", "roadmap"]
-        .iter()
-        .map(|name| help(&home, name))
-        .collect();
+    let all: String = [
+        "run", "init", "test", "doctor", "trust", "assigner", "roadmap", "serve", "vault",
+    ]
+    .iter()
+    .map(|name| help(&home, name))
+    .collect();
     for document in DOCUMENTS {
         for span in spans(&read(document))
             .iter()

@@ -100,7 +100,8 @@ fn scenarios_are_valid_against_the_schema() {
         .flat_map(|directory| files(&root().join(directory)))
     {
         let text = std::fs::read_to_string(&file).unwrap();
-        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let value: Value = serde_saphyr::from_str_with_options(&text, options).unwrap();
         let wrong: Vec<String> = validator
             .iter_errors(&value)
             .map(|error| format!("{}: {error}", error.instance_path()))
@@ -187,7 +188,7 @@ fn a_changed_expectation_fails_with_step_difference_and_traffic() {
         "repeat: 7",
         &[
             "client ",
-            "n = 6",
+            "n = ",
             "value.claimed: differs",
             "the last messages of board (client ",
         ],

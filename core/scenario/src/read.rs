@@ -104,7 +104,8 @@ pub fn load(file: &Path) -> Result<Scenario, LoadError> {
 /// # Errors
 /// As [`load`].
 pub fn parse(file: &Path, text: &str) -> Result<Scenario, LoadError> {
-    let options = serde_saphyr::options! { with_snippet: false };
+    // As in YAML 1.2, which editors follow: `no` and `n` are texts.
+    let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
     let scenario: Scenario = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| explain(file, &error))?;
     let reader = Reader {

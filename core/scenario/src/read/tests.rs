@@ -111,6 +111,17 @@ fn a_check_that_says_nothing_is_refused() {
 }
 
 #[test]
+fn only_true_and_false_are_truths() {
+    let text =
+        format!("{HEAD}  - call: t\n    arguments: {{a: no, b: n, c: yes, d: on, e: true}}\n");
+    let scenario = parse(Path::new("a.yaml"), &text).unwrap();
+    assert_eq!(
+        scenario.steps[0].arguments,
+        Some(serde_json::json!({"a": "no", "b": "n", "c": "yes", "d": "on", "e": true}))
+    );
+}
+
+#[test]
 fn lines_of_steps_inside_blocks_are_their_own() {
     let text = format!("{HEAD}  - repeat: 2\n    steps:\n      - call: t\n      - cal: t\n");
     tells(&text, &["a.yaml:7:"]);
