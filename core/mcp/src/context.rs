@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ability::Abilities;
 use crate::ask::Asking;
-use crate::log;
+use crate::log::{self, is_modern};
 use crate::{Ability, Caller, Level, ToolError};
 
 /// At most five reports a second.
@@ -32,6 +32,7 @@ pub struct CallContext {
     asking: Arc<Asking>,
     progress: Option<Arc<Progress>>,
     peer: Peer<RoleServer>,
+    modern: bool,
     abilities: Abilities,
     log: Option<Log>,
 }
@@ -66,6 +67,7 @@ impl CallContext {
                 .get_progress_token()
                 .map(|token| Arc::new(Progress::new(request.peer.clone(), token))),
             peer: request.peer.clone(),
+            modern: is_modern(request),
             abilities: Abilities::of(request),
             log: None,
         }
@@ -74,6 +76,11 @@ impl CallContext {
     pub(crate) fn logging(mut self, logger: &'static str, least: Option<Level>) -> Self {
         self.log = least.map(|least| Log { logger, least });
         self
+    }
+
+    /// Whether the call is of the era without a handshake, where a question ends one round of a call.
+    pub fn is_modern(&self) -> bool {
+        self.modern
     }
 
     /// The request's id, as the client chose it.
