@@ -21,6 +21,7 @@ mod over_mcp;
 mod people;
 mod pulls;
 mod scenarios;
+mod serve;
 mod stdio;
 mod subscriptions;
 mod workshop;

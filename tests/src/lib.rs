@@ -14,6 +14,7 @@ mod client;
 pub mod corpus;
 pub mod deps;
 mod home;
+pub mod http;
 pub mod model;
 mod proc;
 

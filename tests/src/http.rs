@@ -1,0 +1,424 @@
+//! `callboard serve` as a process, and an HTTP client that speaks bare bytes and can hang up at any moment.
+
+use crate::Home;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The revisions with a handshake.
+pub const OLDER: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// The one without.
+pub const MODERN: &str = "2026-07-28";
+
+/// The servers of a home over HTTP. Killed with the test.
+pub struct Served {
+    child: Child,
+    err: Option<JoinHandle<String>>,
+    /// Where they listen.
+    pub address: SocketAddr,
+    bearer: Option<String>,
+}
+
+impl Served {
+    /// Starts them on a free port, with these settings below `[serve]`.
+    #[must_use]
+    pub fn start(home: &Home, settings: &str) -> Served {
+        let file = home.path().join("config/callboard/config.toml");
+        home.write(&file, &format!("[serve]\n{settings}\n"));
+        Served::at(home, "127.0.0.1:0")
+    }
+
+    /// Starts them where `listen` says, with the settings there are.
+    #[must_use]
+    pub fn at(home: &Home, listen: &str) -> Served {
+        let header = home.callboard(&["token", "header", "--plain"]);
+        let bearer = (header.code == 0).then(|| format!("Bearer {}", header.out.trim()));
+        let mut command = home.command("callboard");
+        command
+            .args(["serve", "--listen", listen])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let err = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = err.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        let (send, first) = channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(out).read_line(&mut line);
+            let _ = send.send(line);
+        });
+        let line = first.recv_timeout(PATIENCE).unwrap_or_default();
+        let address = line
+            .trim()
+            .strip_prefix("listening on http://")
+            .and_then(|address| address.parse().ok());
+        let Some(address) = address else {
+            let _ = child.kill();
+            panic!("it says {line:?}; {}", err.join().unwrap_or_default());
+        };
+        Served {
+            child,
+            err: Some(err),
+            address,
+            bearer,
+        }
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub fn terminate(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    }
+
+    /// Waits for its end; answers its exit code and what it wrote to standard error.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn ended(&mut self) -> (i32, String) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let err = self.err.take().map(|err| err.join().unwrap());
+                return (status.code().unwrap_or(-1), err.unwrap_or_default());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the servers do not end");
+    }
+
+    /// Sends one request with the user's token and reads the head of its answer.
+    #[must_use]
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Exchange {
+        let mut exchange = Exchange::connect(self.address);
+        exchange.raw(self.request(method, path, headers, body).as_bytes());
+        exchange.head();
+        exchange
+    }
+
+    /// A request as bytes, with the user's token.
+    #[must_use]
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> String {
+        let mut text = format!("{method} {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            text.push_str("host: localhost\r\n");
+        }
+        if let Some(bearer) = &self.bearer {
+            text.push_str(&format!("authorization: {bearer}\r\n"));
+        }
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        text
+    }
+
+    /// Looks at a path.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Exchange {
+        self.send("GET", path, &[], "")
+    }
+
+    /// A message of Streamable HTTP.
+    #[must_use]
+    pub fn post(&self, server: &str, more: &[(&str, &str)], message: &Value) -> Exchange {
+        let mut headers = vec![
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+        ];
+        headers.extend_from_slice(more);
+        self.send(
+            "POST",
+            &format!("/{server}/mcp"),
+            &headers,
+            &message.to_string(),
+        )
+    }
+
+    /// A request of the era without sessions, as [`Served::post`].
+    #[must_use]
+    pub fn modern(&self, server: &str, id: u64, method: &str, params: Value) -> Exchange {
+        let name = params["name"].as_str().map(str::to_owned);
+        let mut params = params;
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": MODERN,
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "rig", "version": "1"},
+            "progressToken": id,
+        });
+        let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let mut headers = vec![("mcp-protocol-version", MODERN), ("mcp-method", method)];
+        if let Some(name) = &name {
+            headers.push(("mcp-name", name));
+        }
+        self.post(server, &headers, &message)
+    }
+
+    /// Begins a session of Streamable HTTP; answers its id.
+    #[must_use]
+    pub fn session(&self, server: &str, revision: &str) -> String {
+        let mut begun = self.post(server, &[], &initialize(revision));
+        assert_eq!(begun.status, 200, "{}", begun.body());
+        let answer = begun.message().expect("an answer to initialize");
+        assert_eq!(answer["result"]["protocolVersion"], revision, "{answer}");
+        let id = begun
+            .header("mcp-session-id")
+            .expect("a session")
+            .to_owned();
+        let told = self.post(server, &[("mcp-session-id", &id)], &initialized());
+        assert_eq!(told.status, 202);
+        id
+    }
+
+    /// A request in a session, as [`Served::post`].
+    #[must_use]
+    pub fn in_session(
+        &self,
+        server: &str,
+        session: &str,
+        id: u64,
+        method: &str,
+        params: &Value,
+    ) -> Exchange {
+        self.post(
+            server,
+            &[("mcp-session-id", session)],
+            &request(id, method, params),
+        )
+    }
+
+    /// Begins a session of the older transport: its stream, and where its messages go.
+    #[must_use]
+    pub fn sse(&self, server: &str, revision: &str) -> (Exchange, String) {
+        let mut stream = self.get(&format!("/{server}/sse"));
+        assert_eq!(stream.status, 200, "{}", stream.body());
+        let event = stream.event().expect("where messages go");
+        let endpoint = event
+            .strip_prefix("event: endpoint\ndata: ")
+            .unwrap_or_else(|| panic!("no endpoint: {event}"))
+            .trim()
+            .to_owned();
+        self.tell(&endpoint, &initialize(revision));
+        let answer = stream.message().expect("an answer to initialize");
+        assert_eq!(answer["result"]["protocolVersion"], revision, "{answer}");
+        self.tell(&endpoint, &initialized());
+        (stream, endpoint)
+    }
+
+    /// Sends a message to a session of the older transport.
+    pub fn tell(&self, endpoint: &str, message: &Value) {
+        let headers = [("content-type", "application/json")];
+        let mut told = self.send("POST", endpoint, &headers, &message.to_string());
+        let said = told.body();
+        assert_eq!(told.status, 202, "{said}");
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `initialize` of this revision.
+#[must_use]
+pub fn initialize(revision: &str) -> Value {
+    let params = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "rig", "version": "1"}});
+    request(0, "initialize", &params)
+}
+
+fn initialized() -> Value {
+    json!({"jsonrpc": "2.0", "method": "notifications/initialized"})
+}
+
+/// A request; calls ask for progress.
+#[must_use]
+pub fn request(id: u64, method: &str, params: &Value) -> Value {
+    let mut params = params.clone();
+    if method == "tools/call" {
+        params["_meta"] = json!({"progressToken": id});
+    }
+    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+}
+
+/// One connection and the answer on it.
+pub struct Exchange {
+    stream: TcpStream,
+    raw: Vec<u8>,
+    decoded: Vec<u8>,
+    over: bool,
+    /// 0 until a head was read.
+    pub status: u16,
+    headers: Vec<(String, String)>,
+}
+
+impl Exchange {
+    /// Connects and says nothing.
+    #[must_use]
+    pub fn connect(address: SocketAddr) -> Exchange {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Exchange {
+            stream,
+            raw: Vec::new(),
+            decoded: Vec::new(),
+            over: false,
+            status: 0,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Sends bytes; `false` when the server has closed.
+    pub fn raw(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    /// More bytes; `false` when the server closed.
+    fn fill(&mut self) -> bool {
+        let mut piece = [0; 16 * 1024];
+        match self.stream.read(&mut piece) {
+            Ok(count) => {
+                self.raw.extend_from_slice(&piece[..count]);
+                count > 0
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("nothing came: {error}"),
+        }
+    }
+
+    /// Reads the answer's head; the status stays 0 when the server closed instead.
+    pub fn head(&mut self) {
+        let end = loop {
+            if let Some(end) = find(&self.raw, b"\r\n\r\n") {
+                break end;
+            }
+            if !self.fill() {
+                return;
+            }
+        };
+        let head = String::from_utf8(self.raw.drain(..end + 4).collect()).unwrap();
+        let mut lines = head.lines();
+        let first = lines.next().unwrap_or_default();
+        self.status = first.split(' ').nth(1).unwrap().parse().unwrap();
+        self.headers = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+    }
+
+    /// A header of the answer.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(known, _)| known == name);
+        found.next().map(|(_, value)| value.as_str())
+    }
+
+    /// Decodes the next piece of the body; `false` at its end.
+    fn piece(&mut self) -> bool {
+        if self.over {
+            return false;
+        }
+        if let Some(length) = self.header("content-length") {
+            let length: usize = length.parse().unwrap();
+            while self.raw.len() < length && self.fill() {}
+            self.decoded.append(&mut self.raw);
+            self.over = true;
+            return true;
+        }
+        loop {
+            if let Some(end) = find(&self.raw, b"\r\n") {
+                let size = std::str::from_utf8(&self.raw[..end]).unwrap();
+                let size = usize::from_str_radix(size, 16).unwrap();
+                if self.raw.len() >= end + 2 + size + 2 {
+                    self.decoded
+                        .extend_from_slice(&self.raw[end + 2..end + 2 + size]);
+                    self.raw.drain(..end + 2 + size + 2);
+                    self.over = size == 0;
+                    return size > 0;
+                }
+            }
+            assert!(self.fill(), "the body ended without its end");
+        }
+    }
+
+    /// The whole body.
+    pub fn body(&mut self) -> String {
+        while self.piece() {}
+        String::from_utf8(std::mem::take(&mut self.decoded)).unwrap()
+    }
+
+    /// The body as JSON.
+    pub fn json(&mut self) -> Value {
+        let body = self.body();
+        serde_json::from_str(&body).unwrap_or_else(|_| panic!("no JSON: {body}"))
+    }
+
+    /// The next event of a stream; nothing at its end.
+    pub fn event(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = find(&self.decoded, b"\n\n") {
+                let event = self.decoded.drain(..end + 2).collect();
+                return Some(String::from_utf8(event).unwrap());
+            }
+            if !self.piece() {
+                assert!(self.decoded.is_empty(), "half an event");
+                return None;
+            }
+        }
+    }
+
+    /// The next message of a stream; nothing at its end.
+    pub fn message(&mut self) -> Option<Value> {
+        loop {
+            let event = self.event()?;
+            let data = event.lines().find_map(|line| line.strip_prefix("data:"));
+            if let Some(Ok(message)) = data.map(serde_json::from_str) {
+                return Some(message);
+            }
+        }
+    }
+
+    /// The next answer of a stream, and how many notifications came before it.
+    ///
+    /// # Panics
+    /// When the stream ends before.
+    pub fn answer(&mut self) -> (Value, usize) {
+        let mut before = 0;
+        loop {
+            let message = self.message().expect("the stream ended without an answer");
+            if message.get("method").is_none() {
+                return (message, before);
+            }
+            before += 1;
+        }
+    }
+
+    /// Waits until the server closes the connection.
+    pub fn closed(&mut self) {
+        while self.fill() {}
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+}
