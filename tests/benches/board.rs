@@ -2,7 +2,7 @@
 //!
 //! For: `cargo bench --workspace`, which prints a table with the bound and the absolute figures beside;
 //! `-- --check` makes a missed bound an error, `-- --quick` is a smoke test with small sizes, and words
-//! (claim, cycle, processes, stdio, disk) choose parts. Not for: tests; nothing here runs under them.
+//! (claim, cycle, processes, stdio, http, disk) choose parts. Not for: tests; nothing here runs under them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -15,6 +15,7 @@ mod claim;
 mod cycle;
 mod disk;
 mod echo;
+mod http;
 mod processes;
 mod raw;
 mod report;
@@ -56,11 +57,12 @@ fn measure(words: &[&str]) -> ExitCode {
         .copied()
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 6] = [
         ("claim", claim::measure),
         ("cycle", cycle::measure),
         ("processes", processes::measure),
         ("stdio", stdio::measure),
+        ("http", http::measure),
         ("disk", disk::measure),
     ];
     let mut report = Report::default();

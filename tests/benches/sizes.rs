@@ -24,6 +24,12 @@ pub struct Sizes {
     /// Rounds over the servers, and calls of each in a round.
     pub call_rounds: u32,
     pub calls: u32,
+    /// Sessions over HTTP that stay idle, sessions that call at once, and calls of each of those.
+    pub sessions: u32,
+    pub crowd: u32,
+    pub crowd_calls: u32,
+    /// How long calls come at a steady rate.
+    pub steady: Duration,
     /// Writes that wait for the disk, of each kind.
     pub syncs: u32,
 }
@@ -43,6 +49,10 @@ impl Sizes {
             starts: 30,
             call_rounds: 20,
             calls: 100,
+            sessions: 1_500,
+            crowd: 1_000,
+            crowd_calls: 20,
+            steady: Duration::from_secs(20),
             syncs: 300,
         }
     }
@@ -61,6 +71,10 @@ impl Sizes {
             starts: 5,
             call_rounds: 4,
             calls: 50,
+            sessions: 300,
+            crowd: 200,
+            crowd_calls: 6,
+            steady: Duration::from_secs(3),
             syncs: 30,
         }
     }

@@ -52,9 +52,14 @@ impl Product {
 
     /// Starts the server for tasks.
     pub fn assigner(&self) -> Wire {
+        Wire::start(self.command(&["assigner"]))
+    }
+
+    /// The command with these words, on that board.
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = self.home.command("callboard");
-        command.arg("assigner").arg("--board").arg(&self.board);
-        Wire::start(command)
+        command.args(words).arg("--board").arg(&self.board);
+        command
     }
 }
 
@@ -69,7 +74,7 @@ fn echo(flavour: &str) -> Wire {
 }
 
 /// Makes the board and a task on it; answers the task's id.
-fn add_one(product: &Product) -> String {
+pub fn add_one(product: &Product) -> String {
     let mut wire = product.assigner().hello();
     let answer = wire.call("task_add", r#"{"title":"a task to be read"}"#);
     let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
@@ -119,12 +124,12 @@ fn first_answer(request: &str, start: impl FnOnce() -> Wire) -> Duration {
 
 /// While it lives, this thread and the processes that it starts stay on one core. Where client and server
 /// are on two, a call takes twice as long, and the kernel's choice would decide the ratio.
-struct OneCore {
+pub struct OneCore {
     before: CpuSet,
 }
 
 impl OneCore {
-    fn keep() -> Self {
+    pub fn keep() -> Self {
         let before = sched_getaffinity(None).unwrap();
         let mut one = CpuSet::new();
         one.set(sched_getcpu());

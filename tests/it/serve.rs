@@ -27,7 +27,7 @@ fn tools(answer: &Value) -> Vec<&str> {
 }
 
 /// How many calls of this tool ended like that, as the call log has it.
-fn ended(home: &Home, tool: &str, outcome: &str) -> usize {
+fn ended(home: &Home, tool: &str, outcome: &str) -> i64 {
     let file = home.board().join("telemetry.db");
     let db = rusqlite::Connection::open(file).unwrap();
     db.query_row(
