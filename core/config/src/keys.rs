@@ -197,6 +197,34 @@ const FIRST: &[Key] = &[
         trust: Trust::Needed,
         doc: "File with the passphrase of a vault that is locked with one, for programs without a terminal; readable by you alone.",
     },
+    Key {
+        name: "access.loopback",
+        kind: Kind::Choice(&["token", "viewer", "developer", "admin"]),
+        default: "token",
+        trust: Trust::Needed,
+        doc: "What a request from this machine needs: a token, or nothing, and then it has this role. Every program of every user of the machine can make such requests.",
+    },
+    Key {
+        name: "access.rate",
+        kind: Kind::Number(0, 100_000),
+        default: "200",
+        trust: Trust::Needed,
+        doc: "Requests a second of each token, five seconds' worth of them at once; 0 is no limit.",
+    },
+    Key {
+        name: "access.rate_unauthenticated",
+        kind: Kind::Number(0, 100_000),
+        default: "10",
+        trust: Trust::Needed,
+        doc: "Requests a second without a valid token, of each address; 0 is no limit.",
+    },
+    Key {
+        name: "access.stdio_role",
+        kind: Kind::Choice(&["viewer", "developer", "admin"]),
+        default: "admin",
+        trust: Trust::Needed,
+        doc: "The role of a client that starts a server on standard input and output.",
+    },
 ];
 
 const LAST: &[Key] = &[

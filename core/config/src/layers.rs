@@ -15,6 +15,7 @@ use std::time::Duration;
 /// Variables of ours that are no configuration key: where data lives, and what an agent is told about its task.
 const OTHER_VARIABLES: &[&str] = &[
     "CALLBOARD_DATA_DIR",
+    "CALLBOARD_TOKEN",
     "CALLBOARD_TASK",
     "CALLBOARD_ATTEMPT",
     "CALLBOARD_TRY",

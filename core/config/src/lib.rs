@@ -23,5 +23,7 @@ pub use layers::{ConfigFile, Overrides, config_files};
 pub use nearest::did_you_mean;
 pub use projects::{Project, Projects};
 pub use serve::Serve;
-pub use settings::{Agent, Config, Log, LogLevel, LogStyle, Run, STAND_IN, Setting, Tests};
+pub use settings::{
+    Access, AccessRole, Agent, Config, Log, LogLevel, LogStyle, Run, STAND_IN, Setting, Tests,
+};
 pub use template::Template;

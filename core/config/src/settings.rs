@@ -50,6 +50,8 @@ pub struct Config {
     pub passphrase_file: Setting<Option<PathBuf>>,
     /// How the servers are offered over HTTP.
     pub serve: Serve,
+    /// Who may use the servers.
+    pub access: Access,
     /// What is written to standard error.
     pub log: Log,
     /// Things worth telling the user that stop nothing.
@@ -97,6 +99,50 @@ pub struct Agent {
     pub env: BTreeMap<String, Template>,
     /// Its own limit of one attempt; `None`: [`Run::task_timeout`].
     pub timeout: Setting<Option<Duration>>,
+}
+
+/// Who may use the servers.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The role of requests from this machine that show no token; `None`: they need one.
+    pub loopback: Setting<Option<AccessRole>>,
+    /// Requests a second of each token; 0: no limit.
+    pub rate: Setting<u32>,
+    /// Requests a second without a valid token, of each address; 0: no limit.
+    pub rate_unauthenticated: Setting<u32>,
+    /// The role over standard input and output.
+    pub stdio_role: Setting<AccessRole>,
+}
+
+/// A role as it is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessRole {
+    /// Looks.
+    Viewer,
+    /// Works.
+    Developer,
+    /// Everything.
+    Admin,
+}
+
+impl AccessRole {
+    const ALL: [Self; 3] = [Self::Viewer, Self::Developer, Self::Admin];
+
+    /// As written in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Developer => "developer",
+            Self::Admin => "admin",
+        }
+    }
+
+    fn of(said: Option<&str>) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|role| said == Some(role.as_str()))
+    }
 }
 
 /// What is written to standard error.
@@ -236,6 +282,7 @@ impl Config {
                 None => by_default(None),
             },
             serve: Serve::take(&mut take),
+            access: access_settings(&mut take),
             log: log_settings(&mut take),
             agents: agent_settings(&mut take, agents)?,
             warnings,
@@ -377,6 +424,7 @@ impl Config {
                 )
             },
         ));
+        rows.extend(access_rows(&self.access));
         rows.extend(self.serve.rows());
         rows.push(row("log.level", &self.log.level, |l| l.as_str().to_owned()));
         rows.push(row("log.format", &self.log.format, |f| {
@@ -445,6 +493,36 @@ fn run_settings(take: &mut Take) -> Run {
             .path("run.roadmap")
             .unwrap_or_else(|| by_default(PathBuf::from("ROADMAP.md"))),
         test_merges: take.switch("run.test_merges", true),
+    }
+}
+
+fn access_rows(access: &Access) -> [(String, String, Source); 4] {
+    [
+        row("access.loopback", &access.loopback, |role| {
+            role.map_or("token", AccessRole::as_str).to_owned()
+        }),
+        row("access.rate", &access.rate, u32::to_string),
+        row(
+            "access.rate_unauthenticated",
+            &access.rate_unauthenticated,
+            u32::to_string,
+        ),
+        row("access.stdio_role", &access.stdio_role, |role| {
+            role.as_str().to_owned()
+        }),
+    ]
+}
+
+fn access_settings(take: &mut Take) -> Access {
+    Access {
+        loopback: take
+            .text("access.loopback")
+            .map(|said| AccessRole::of(said.as_deref())),
+        rate: take.number("access.rate", 200),
+        rate_unauthenticated: take.number("access.rate_unauthenticated", 10),
+        stdio_role: take
+            .text("access.stdio_role")
+            .map(|said| AccessRole::of(said.as_deref()).unwrap_or(AccessRole::Admin)),
     }
 }
 

@@ -117,6 +117,7 @@ fn every_key_reaches_its_setting() {
          [agents.a]\ncommand = [\"agent\", \"two words\"]\npass_env = [\"K\"]\ntimeout = \"11s\"\n\
          env = { TOKEN = \"${vault:T}\" }\n\
          [vault]\npassphrase_file = \"/p\"\n\
+         [access]\nloopback = \"viewer\"\nrate = 12\nrate_unauthenticated = 0\nstdio_role = \"developer\"\n\
          [serve]\nlisten = \"127.0.0.1:0\"\nhosts = [\"example.org:81\"]\norigins = [\"https://example.org\"]\n\
          connections = 21\nsessions = 22\nsessions_per_caller = 23\nhead_bytes = 8193\nbody_bytes = 2048\n\
          head_timeout = \"1s\"\nbody_timeout = \"2s\"\nanswer_timeout = \"3m\"\nwrite_timeout = \"4s\"\n\
@@ -141,6 +142,10 @@ fn every_key_reaches_its_setting() {
         "TOKEN=${vault:T}",
         "11s",
         "/p",
+        "viewer",
+        "12",
+        "0",
+        "developer",
         "127.0.0.1:0",
         "[example.org:81]",
         "[https://example.org]",
@@ -255,6 +260,13 @@ fn every_key_that_needs_trust_is_refused_without_it() {
             "vault.passphrase_file",
             "[vault]\npassphrase_file = \"/dev/fd/3\"\n",
         ),
+        ("access.loopback", "[access]\nloopback = \"admin\"\n"),
+        ("access.rate", "[access]\nrate = 0\n"),
+        (
+            "access.rate_unauthenticated",
+            "[access]\nrate_unauthenticated = 0\n",
+        ),
+        ("access.stdio_role", "[access]\nstdio_role = \"admin\"\n"),
     ];
     let serve = [
         ("serve.listen", "\"0.0.0.0:1\""),

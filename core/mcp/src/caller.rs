@@ -80,6 +80,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The user whose client started this process, with the role of that name; the least where there is none.
+    pub fn configured(name: impl Into<String>, role: &str) -> Self {
+        Caller::local(name, Role::parse(role).unwrap_or(Role::Viewer))
+    }
+
     /// The user whose client started this process.
     pub fn local(name: impl Into<String>, role: Role) -> Self {
         Caller {

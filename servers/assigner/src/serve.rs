@@ -3,7 +3,7 @@
 use crate::assigner::{Assigner, open};
 use crate::{prompts, resources, tools};
 use callboard_config::{Config, Environment, LogStyle};
-use callboard_mcp::{Memory, Server, ServerSpec};
+use callboard_mcp::{Caller, Memory, Server, ServerSpec};
 use callboard_telemetry::{CallLog, LogFormat, init_tracing};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -63,7 +63,7 @@ pub fn server(state: Arc<Assigner>, call_log: CallLog) -> Server<Assigner> {
 ///
 /// # Errors
 /// The board can't be opened, or no session comes about.
-pub fn serve(_environment: Environment, config: Config) -> anyhow::Result<()> {
+pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
     let format = match config.log.format.value {
         LogStyle::Text => LogFormat::Text,
         LogStyle::Json => LogFormat::Json,
@@ -72,15 +72,15 @@ pub fn serve(_environment: Environment, config: Config) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    callboard_mcp::run(serve_stdio(config))?
+    callboard_mcp::run(serve_stdio(environment, config))?
 }
 
 /// Runs the server on standard input and output until input ends, inside a runtime.
 ///
 /// # Errors
 /// As [`serve`].
-pub async fn serve_stdio(config: Config) -> anyhow::Result<()> {
-    let server = mount(config)?;
+pub async fn serve_stdio(environment: Environment, config: Config) -> anyhow::Result<()> {
+    let server = mount(&environment, config)?;
     Ok(callboard_mcp::serve_stdio(server).await?)
 }
 
@@ -89,11 +89,13 @@ pub async fn serve_stdio(config: Config) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The board can't be opened.
-pub fn mount(config: Config) -> anyhow::Result<Server<Assigner>> {
+pub fn mount(environment: &Environment, config: Config) -> anyhow::Result<Server<Assigner>> {
     let board = &config.board.value;
     let state = Arc::new(open(board)?);
     let upkeep = Upkeep::start(&state);
+    let role = config.access.stdio_role.as_str();
     let server = server(state, CallLog::open(board))
+        .caller(Caller::configured(environment.user(), role))
         .ready(|state| async move { state.ready().await })
         .on_shutdown(move |_| {
             let ending = upkeep.end();

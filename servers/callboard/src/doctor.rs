@@ -2,6 +2,8 @@
 //! For: looking, with every outside program bounded in time. It exits 1 only for what stops `callboard run`.
 //! Not for: mending or creating anything; a board that does not exist yet is not made.
 
+mod access;
+
 use anyhow::Context;
 use callboard_config::{
     Config, ConfigError, Environment, Overrides, Project, ProjectFile, Projects, Source,
@@ -160,6 +162,9 @@ fn examine(args: &DoctorArgs, environment: &Environment) -> Answer {
         checks.extend(board_checks(&board));
     }
     checks.extend(crate::vault::standing(environment));
+    if let Ok((config, _)) = &config {
+        checks.extend(access::checks(environment, config));
+    }
     checks.extend(projects(environment));
     let settings = config
         .map(|(config, _)| config.settings())

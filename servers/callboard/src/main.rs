@@ -12,6 +12,7 @@ mod run;
 mod serve;
 mod show;
 mod test;
+mod token;
 mod trust;
 mod vault;
 mod when;
@@ -46,6 +47,8 @@ enum Command {
     Roadmap(ServerArgs),
     /// Every MCP server in one process, over HTTP.
     Serve(serve::ServeArgs),
+    /// Make, list and revoke the tokens that HTTP clients show.
+    Token(token::TokenArgs),
     /// Write the servers into an MCP client's file, keeping what is there; undo it.
     Init(init::InitArgs),
     /// Run scenario files against MCP servers, ours or any.
@@ -136,6 +139,7 @@ fn dispatch(arguments: Arguments, environment: Environment) -> anyhow::Result<Ex
         Command::Assigner(args) => serve(&args, &environment, callboard_assigner_server::serve),
         Command::Roadmap(args) => serve(&args, &environment, callboard_roadmap_server::serve),
         Command::Serve(args) => serve::serve(&args, &environment),
+        Command::Token(args) => token::token(&args, &environment, &mut out),
         Command::Init(args) => init::init(&args, &environment, &mut out),
         Command::Test(args) => test::test(&args, &environment, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &environment, &mut out),

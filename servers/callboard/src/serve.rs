@@ -3,11 +3,16 @@
 //! For: the address, TLS, and putting the servers together. Not for: the protocol (callboard_mcp), or what
 //! the servers do.
 
-use callboard_config::{Config, Environment, LogStyle, Overrides, Serve};
+use crate::token::local;
+use anyhow::Context as _;
+use callboard_config::{Access, AccessRole, Config, Environment, LogStyle, Overrides, Serve};
+use callboard_mcp::access::{Loopback, Policy, TokenGate};
 use callboard_mcp::http::{
-    EndedAtOnce, Http, Limits, ListenError, Listener, NameError, Names, Open, Plaintext, Stop,
+    EndedAtOnce, Http, Limits, ListenError, Listener, NameError, Names, Plaintext, Stop,
 };
 use callboard_mcp::{Gate, Role};
+use callboard_store::actor::{Actor, scope_now};
+use callboard_store::{Store, SystemClock};
 use callboard_telemetry::{LogFormat, init_tracing};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -17,7 +22,7 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on instead of `serve.listen`; port 0 takes a free one.
+    /// The address to listen on instead of `serve.listen`; port 0 takes a free one. One that other machines can reach needs TLS.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
     /// The directory of the board.
@@ -29,6 +34,9 @@ pub(crate) struct ServeArgs {
     /// The private key (PEM) of the certificate.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Listen without TLS where other machines can reach it: whoever sees the network can read the tokens.
+    #[arg(long, conflicts_with = "tls_cert")]
+    insecure_plaintext: bool,
 }
 
 /// Serves until SIGTERM or SIGINT, and prints where as its one line.
@@ -46,35 +54,67 @@ pub(crate) fn serve(args: &ServeArgs, environment: &Environment) -> anyhow::Resu
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    callboard_mcp::run(run(args, environment.clone(), config))?
+    let store = callboard_board::open(&config.board)
+        .with_context(|| format!("opening the board in {}", config.board.display()))?;
+    // Without a home there is no place for the user's own token; those on the board work all the same.
+    let actor = Arc::new(Actor::command(&environment.user(), "serve"));
+    if let Err(error) = scope_now(actor, || local::ensure(environment, &store)) {
+        tracing::warn!("the user's own token: {error:#}");
+    }
+    callboard_mcp::run(run(args, environment.clone(), config, store))?
 }
 
 async fn run(
     args: &ServeArgs,
     environment: Environment,
     config: Config,
+    store: Store,
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
-    let listener = listen(args, *config.serve.listen).await?;
-    let http = Http::new(gate())
-        .names(names(&config.serve)?)
+    let listener = listen(args, &config).await?;
+    let gate = Arc::new(TokenGate::new(
+        store,
+        Arc::new(SystemClock),
+        policy(&config.access),
+    ));
+    let http = Http::new(Arc::clone(&gate) as Arc<dyn Gate>)
+        .names(names(&config.serve, &listener)?)
         .limits(limits(&config.serve))
-        .mount(callboard_assigner_server::mount(config.clone())?)
+        .mount(callboard_assigner_server::mount(
+            &environment,
+            config.clone(),
+        )?)
         .mount(callboard_roadmap_server::mount(environment, config)?);
     writeln!(std::io::stdout(), "listening on {}", listener.url())?;
-    match http.serve(listener, stop).await {
+    let served = http.serve(listener, stop).await;
+    gate.refusals().flush().await;
+    match served {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error @ EndedAtOnce { .. }) => Err(error.into()),
     }
 }
 
 /// Who is let in.
-fn gate() -> Arc<dyn Gate> {
-    Arc::new(Open(Role::Admin))
+fn policy(access: &Access) -> Policy {
+    Policy {
+        loopback: access
+            .loopback
+            .map_or(Loopback::Token, |role| Loopback::Open(role_of(role))),
+        rate: *access.rate,
+        rate_unauthenticated: *access.rate_unauthenticated,
+    }
 }
 
-/// Which hosts and pages requests may name, beside those of this machine.
-fn names(serve: &Serve) -> anyhow::Result<Names> {
+fn role_of(role: AccessRole) -> Role {
+    match role {
+        AccessRole::Viewer => Role::Viewer,
+        AccessRole::Developer => Role::Developer,
+        AccessRole::Admin => Role::Admin,
+    }
+}
+
+/// What requests may name: this machine, the very address that is bound, and what the user said.
+fn names(serve: &Serve, listener: &Listener) -> anyhow::Result<Names> {
     let wrong = |error: NameError| {
         let key = match error {
             NameError::Host(_) => "serve.hosts",
@@ -82,8 +122,11 @@ fn names(serve: &Serve) -> anyhow::Result<Names> {
         };
         anyhow::anyhow!("{key}: {error}")
     };
+    let bound = listener.address();
+    let own = (!bound.ip().is_unspecified()).then(|| bound.to_string());
+    let hosts = serve.hosts.iter().cloned().chain(own);
     Names::loopback()
-        .and(serve.hosts.iter(), serve.origins.iter())
+        .and(hosts, serve.origins.iter())
         .map_err(wrong)
 }
 
@@ -107,19 +150,16 @@ fn limits(serve: &Serve) -> Limits {
     }
 }
 
-async fn listen(args: &ServeArgs, configured: SocketAddr) -> anyhow::Result<Listener> {
-    let address = args.listen.unwrap_or(configured);
-    // Whoever reaches us is let in, so only this machine's users may.
-    if !address.ip().is_loopback() {
-        anyhow::bail!(
-            "{address} is not a loopback address, and `callboard serve` asks for no token yet\nHint: listen on 127.0.0.1, \
-             and reach it from elsewhere through ssh: ssh -L {port}:127.0.0.1:{port} HOST",
-            port = address.port()
-        );
-    }
+async fn listen(args: &ServeArgs, config: &Config) -> anyhow::Result<Listener> {
+    let address = args.listen.unwrap_or(*config.serve.listen);
+    let plaintext = if args.insecure_plaintext {
+        Plaintext::Anywhere
+    } else {
+        Plaintext::Loopback
+    };
     let bound = match (&args.tls_cert, &args.tls_key) {
         (Some(chain), Some(key)) => Listener::tls(address, chain, key).await,
-        _ => Listener::plain(address, Plaintext::Loopback).await,
+        _ => Listener::plain(address, plaintext).await,
     };
     bound.map_err(|error: ListenError| anyhow::anyhow!("{error}\nHint: {}", error.hint()))
 }

@@ -20,7 +20,7 @@ mod view;
 pub use state::Roadmaps;
 
 use callboard_config::{Config, Environment, LogStyle};
-use callboard_mcp::{Memory, OpenBoard, Server, ServerSpec, ToolError};
+use callboard_mcp::{Caller, Memory, OpenBoard, Server, ServerSpec, ToolError};
 use callboard_telemetry::{CallLog, LogFormat};
 use std::sync::Arc;
 
@@ -105,6 +105,7 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
 pub fn mount(environment: Environment, config: Config) -> anyhow::Result<Server<Roadmaps>> {
     let program = callboard_console::this_program()?;
     let call_log = CallLog::open(&config.board.value);
+    let caller = Caller::configured(environment.user(), config.access.stdio_role.as_str());
     let state = Roadmaps::new(environment, config, program);
-    Ok(server(Arc::new(state), call_log))
+    Ok(server(Arc::new(state), call_log).caller(caller))
 }

@@ -194,10 +194,12 @@ impl Client {
             ),
             (Self::ClaudeDesktop, _) => Some("Next: quit Claude Desktop and start it again."),
             (Self::Vscode, Transport::Http) => Some(
-                "Next: `callboard serve` in a terminal; VS Code asks once for the token and keeps it.",
+                "Next: `callboard serve` in a terminal; VS Code asks once for the token, which `callboard token header --plain` \
+                 prints, and keeps it.",
             ),
             (_, Transport::Http) => Some(
-                "Next: `callboard serve` in a terminal, and start the client with the token in CALLBOARD_TOKEN.",
+                "Next: `callboard serve` in a terminal, and start the client with the token in CALLBOARD_TOKEN: \
+                 export CALLBOARD_TOKEN=\"$(callboard token header --plain)\"",
             ),
             (Self::Codex | Self::Cursor | Self::Vscode, Transport::Stdio) => {
                 Some("Next: start the client again, so that it reads the file.")

@@ -1,6 +1,6 @@
 //! `callboard init`: puts our servers into a client's file of MCP servers, and takes them out again.
 //! For: adding or mending our own entries, keeping everything else, and saying what changed.
-//! Not for: starting anything, or making a token.
+//! Not for: starting anything, or what a token is (`token` makes and keeps it).
 
 mod client;
 mod file;
@@ -9,14 +9,17 @@ mod toml;
 
 pub use client::{Client, Scope, Transport};
 
+use crate::token::local;
 use anyhow::{Context, bail};
-use callboard_config::Environment;
+use callboard_config::{Config, Environment, Overrides};
+use callboard_store::actor::{Actor, scope_now};
 use client::{Format, TOKEN_INPUT};
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The servers that every project gets, with what each is for.
 const SERVERS: &[(&str, &str)] = &[
@@ -45,10 +48,10 @@ pub struct InitArgs {
     #[arg(long, value_enum)]
     pub scope: Option<Scope>,
     /// Whether the client starts the servers or connects to `callboard serve`
-    #[arg(long, value_enum, default_value_t = Transport::Stdio, hide = true)]
+    #[arg(long, value_enum, default_value_t = Transport::Stdio)]
     pub transport: Transport,
     /// Where `callboard serve` listens, for --transport http
-    #[arg(long, value_name = "URL", default_value = DEFAULT_URL, hide = true)]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
     pub url: String,
     /// Root of the project
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -105,6 +108,10 @@ fn init_as(
     let (text, changes) = with_servers(before.as_deref().unwrap_or_default(), args, &command)
         .with_context(|| format!("{}: nothing was written", file.display()))?;
     let changed = before.as_deref() != Some(&text);
+    let token = match (args.transport, args.dry_run) {
+        (Transport::Http, false) => Some(make_token(environment, &dir)?),
+        _ => None,
+    };
     let backup = if changed && !args.dry_run {
         file::write_undoable(environment, &file, before.as_deref(), &text)?
     } else {
@@ -115,6 +122,7 @@ fn init_as(
         command: &command,
         changes: &changes,
         backup: backup.as_deref(),
+        token: token.as_deref(),
         diff: difference(before.as_deref().unwrap_or_default(), &text),
         verb: match (changed, args.dry_run) {
             (false, _) => "has all of it already",
@@ -123,6 +131,15 @@ fn init_as(
         },
     };
     told.say(args, changed, out)
+}
+
+/// Sees to it that the user has a token that is good on the board that the project has; answers where it is kept.
+fn make_token(environment: &Environment, project: &Path) -> anyhow::Result<PathBuf> {
+    let (config, _) = Config::load_cautious(environment, Some(project), &Overrides::default())?;
+    let store = callboard_board::open(&config.board)
+        .with_context(|| format!("opening the board in {}", config.board.display()))?;
+    let actor = Arc::new(Actor::command(&environment.user(), "init"));
+    Ok(scope_now(actor, || local::ensure(environment, &store))?.file)
 }
 
 fn undo(environment: &Environment, file: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -223,6 +240,8 @@ struct Told<'a> {
     command: &'a Command,
     changes: &'a [String],
     backup: Option<&'a Path>,
+    /// The file of the user's own token.
+    token: Option<&'a Path>,
     diff: String,
     verb: &'a str,
 }
@@ -238,6 +257,13 @@ impl Told<'_> {
         }
         if let Some(backup) = self.backup {
             writeln!(out, "The file as it was: {}", backup.display())?;
+        }
+        if let Some(token) = self.token {
+            writeln!(
+                out,
+                "The token is in {}, which only you can read; the client's file says how to get it, not what it is.",
+                token.display()
+            )?;
         }
         if changed && !args.dry_run {
             writeln!(out, "To undo it: the same command with --undo.")?;

@@ -1,0 +1,239 @@
+//! `callboard token`: who may use the servers over HTTP.
+//! For: making, showing and revoking tokens on a board, and handing the user's own to a client. Not for: judging a
+//! request (callboard_mcp's gate does), or keeping what was made for others.
+
+pub mod local;
+
+use crate::when;
+use anyhow::Context;
+use callboard_config::{Config, Environment, Overrides, parse_duration};
+use callboard_mcp::Role;
+use callboard_mcp::access::{NewToken, TokenRow, TokenText, token_add, token_list, token_revoke};
+use callboard_store::actor::{Actor, scope_now};
+use callboard_store::{Clock, Store, SystemClock};
+use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Arguments of `callboard token`.
+#[derive(Debug, clap::Args)]
+pub struct TokenArgs {
+    #[command(subcommand)]
+    command: TokenCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum TokenCommand {
+    /// Make a token and print it, this once: only its hash is kept
+    Add {
+        /// What to call it: letters, digits, `-`, `_` and `.`
+        name: String,
+        /// What its holder may do: look, work, or everything
+        #[arg(long, value_name = "ROLE", default_value = "developer", value_parser = role)]
+        role: Role,
+        /// How long it is good for, at most 366d
+        #[arg(long, value_name = "TIME", default_value = "90d", value_parser = parse_duration)]
+        expires: Duration,
+        #[command(flatten)]
+        board: Board,
+    },
+    /// Show the tokens, never what they are
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        board: Board,
+    },
+    /// End a token at once and for good
+    Revoke {
+        /// Its name or its id
+        which: String,
+        #[command(flatten)]
+        board: Board,
+    },
+    /// Print the user's own token as a header, in the JSON that Claude Code's headersHelper wants
+    Header {
+        /// Print the token alone, for CALLBOARD_TOKEN
+        #[arg(long)]
+        plain: bool,
+        #[command(flatten)]
+        board: Board,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Board {
+    /// The directory of the board.
+    #[arg(long, value_name = "DIR")]
+    board: Option<PathBuf>,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| "the roles are viewer, developer and admin".to_owned())
+}
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// A board that can't be opened, or what the command says.
+pub fn token(
+    args: &TokenArgs,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let actor = |what: &str| Arc::new(Actor::command(&environment.user(), what));
+    match &args.command {
+        TokenCommand::Add {
+            name,
+            role,
+            expires,
+            board,
+        } => {
+            let store = open(environment, board)?;
+            let added = scope_now(actor("token add"), || add(&store, name, *role, *expires))?;
+            tell_added(&added, out)?;
+        }
+        TokenCommand::List { json, board } => {
+            let rows = open(environment, board)?.read_now(token_list)?;
+            let now = SystemClock.now_ms();
+            if *json {
+                write_json(&rows, now, out)?;
+            } else {
+                list(&rows, now, out)?;
+            }
+        }
+        TokenCommand::Revoke { which, board } => {
+            let store = open(environment, board)?;
+            let now = SystemClock.now_ms();
+            let named = which.clone();
+            let row = scope_now(actor("token revoke"), || {
+                store.write_blocking(move |c| token_revoke(c, now, &named))
+            })?;
+            writeln!(out, "{} ({}) is revoked.", row.name, row.id)?;
+        }
+        TokenCommand::Header { plain, board } => {
+            let store = open(environment, board)?;
+            let local = scope_now(actor("token header"), || local::ensure(environment, &store))?;
+            let text = local.text.reveal();
+            if *plain {
+                writeln!(out, "{text}")?;
+            } else {
+                let header = json!({ "Authorization": format!("Bearer {text}") });
+                writeln!(out, "{header}")?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The board that is meant: also where the project's own file can't be trusted, as a server does.
+fn open(environment: &Environment, board: &Board) -> anyhow::Result<Store> {
+    let flags = Overrides {
+        board: board.board.clone(),
+        ..Overrides::default()
+    };
+    let config = Config::for_server(environment, &flags)?;
+    callboard_board::open(&config.board)
+        .with_context(|| format!("opening the board in {}", config.board.display()))
+}
+
+struct Added {
+    row: TokenRow,
+    text: TokenText,
+}
+
+fn add(store: &Store, name: &str, role: Role, expires: Duration) -> anyhow::Result<Added> {
+    let text = TokenText::generate()?;
+    let new = NewToken {
+        name: name.to_owned(),
+        role,
+        lifetime_ms: Some(i64::try_from(expires.as_millis()).unwrap_or(i64::MAX)),
+    };
+    let (now, kept) = (SystemClock.now_ms(), text.clone());
+    let row = store.write_blocking(move |c| token_add(c, now, &kept, &new))?;
+    Ok(Added { row, text })
+}
+
+/// The token alone on standard output, so that it can be piped; the words beside it.
+fn tell_added(added: &Added, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Added { row, text } = added;
+    writeln!(out, "{}", text.reveal())?;
+    out.flush()?;
+    let until = row
+        .expires_at
+        .map_or_else(|| "it is revoked".to_owned(), when::utc);
+    let _ = writeln!(
+        std::io::stderr(),
+        "{} ({}), {}, good until {until}. It is not shown again: only its hash is kept.",
+        row.name,
+        row.id,
+        row.role,
+    );
+    Ok(())
+}
+
+fn state(row: &TokenRow, now: i64) -> &'static str {
+    if row.revoked_at.is_some() {
+        "revoked"
+    } else if row.has_expired(now) {
+        "expired"
+    } else {
+        "good"
+    }
+}
+
+fn list(rows: &[TokenRow], now: i64, out: &mut dyn Write) -> anyhow::Result<()> {
+    if rows.is_empty() {
+        writeln!(
+            out,
+            "There are no tokens; `callboard token add NAME` makes one."
+        )?;
+        return Ok(());
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["name", "id", "role", "state", "until", "last use"]);
+    for row in rows {
+        table.add_row([
+            row.name.clone(),
+            row.id.clone(),
+            row.role.to_string(),
+            state(row, now).to_owned(),
+            row.expires_at
+                .map_or_else(|| "revoked".to_owned(), when::utc),
+            row.used_at.map_or_else(|| "never".to_owned(), when::utc),
+        ]);
+    }
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim())?;
+    }
+    Ok(())
+}
+
+fn write_json(rows: &[TokenRow], now: i64, out: &mut dyn Write) -> anyhow::Result<()> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "name": row.name,
+                "id": row.id,
+                "role": row.role.as_str(),
+                "state": state(row, now),
+                "created_at": row.created_at,
+                "expires_at": row.expires_at,
+                "revoked_at": row.revoked_at,
+                "used_at": row.used_at,
+            })
+        })
+        .collect();
+    serde_json::to_writer_pretty(&mut *out, &json!({ "tokens": rows }))?;
+    writeln!(out)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
