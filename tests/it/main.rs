@@ -24,5 +24,6 @@ mod scenarios;
 mod serve;
 mod stdio;
 mod subscriptions;
+mod vault;
 mod workshop;
 mod wrong_input;

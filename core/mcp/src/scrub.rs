@@ -4,7 +4,7 @@
 //! (`callboard_redact` does), or what a client sent.
 
 use callboard_redact::{is_empty, scrub, scrub_bytes, scrub_in_place, sighted};
-use rmcp::model::ContentBlock;
+use rmcp::model::{ContentBlock, ErrorData};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -26,6 +26,17 @@ impl Answer {
 pub(crate) fn content(mut block: Block) -> ContentBlock {
     scrub_block(&mut block);
     block.into_content()
+}
+
+/// An error of the protocol: it may repeat what a client sent.
+pub(crate) fn error(mut error: ErrorData) -> ErrorData {
+    if let Cow::Owned(clean) = scrub(&error.message) {
+        error.message = clean.into();
+    }
+    if let Some(data) = &mut error.data {
+        scrub_value(data);
+    }
+    error
 }
 
 fn scrub_block(block: &mut Block) {

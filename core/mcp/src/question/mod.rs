@@ -34,7 +34,8 @@ pub struct Question {
 impl Question {
     /// A question with an empty form; add fields.
     pub fn new(message: impl Into<String>) -> Self {
-        let message: String = message.into();
+        let mut message: String = message.into();
+        callboard_redact::scrub_in_place(&mut message);
         Question {
             message: crate::clip(&message, MESSAGE_CHARS).into_owned(),
             fields: Vec::new(),

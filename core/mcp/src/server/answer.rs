@@ -33,6 +33,7 @@ pub(super) fn contents(
 ) -> ResourceContents {
     let mut body = page.body;
     scrub_body(&mut body);
+    let uri = callboard_redact::scrub(&uri).into_owned();
     let next = page.next.map(|cursor| format!("{base}?cursor={cursor}"));
     if let Body::Text(text) = &mut body
         && let Some(next) = &next

@@ -20,6 +20,7 @@ use super::dispatch::shown;
 use crate::ask::Brought;
 use crate::context::http_request;
 use crate::log::{Wanted, is_modern};
+use crate::scrub;
 use crate::subscribe::Connection;
 
 /// How long a client may keep a list: what a server offers does not change while it runs.
@@ -80,8 +81,9 @@ fn unknown_method(method: &str) -> ErrorData {
     )
 }
 
-/// `error` with the name of the HTTP request it is about, where there is one.
-fn named(mut error: ErrorData, request: &RequestContext<RoleServer>) -> ErrorData {
+/// `error` with the name of the HTTP request it is about, where there is one; without the secrets in use.
+fn named(error: ErrorData, request: &RequestContext<RoleServer>) -> ErrorData {
+    let mut error = scrub::error(error);
     if let Some(name) = http_request(request) {
         let data = error.data.get_or_insert_with(|| json!({}));
         if let Some(data) = data.as_object_mut() {
