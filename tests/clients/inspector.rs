@@ -9,10 +9,17 @@ use std::time::Duration;
 
 struct Inspector {
     place: Place,
+    plan: Value,
     era: Era,
 }
 
 impl Inspector {
+    fn new(transport: Transport, era: Era) -> Inspector {
+        let place = Place::new(transport);
+        let plan = place.plan("assigner");
+        Inspector { place, plan, era }
+    }
+
     fn command(&self, method: &str, more: &[&str]) -> Command {
         let launcher = "@modelcontextprotocol/inspector/clients/launcher/build/index.js";
         let mut command = Command::new(deps::node());
@@ -22,7 +29,7 @@ impl Inspector {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.place.home().path());
-        let plan = self.place.plan();
+        let plan = &self.plan;
         match plan["transport"].as_str().unwrap() {
             "stdio" => {
                 let words = plan["args"].as_array().unwrap().iter();
@@ -70,10 +77,7 @@ impl Inspector {
 }
 
 fn pass(transport: Transport, era: Era) {
-    let mut inspector = Inspector {
-        place: Place::new(transport),
-        era,
-    };
+    let mut inspector = Inspector::new(transport, era);
     lists(&inspector);
 
     let arguments = json!({"title": "from the Inspector", "priority": 7}).to_string();
@@ -118,12 +122,10 @@ fn pass(transport: Transport, era: Era) {
         &["--tool-name", "task_get", "--tool-arg", &by_id],
     );
     assert_eq!(again["structuredContent"]["id"], task.as_str(), "{again:#}");
+    let place = &inspector.place;
+    let over = || place.servers() == Vec::from_iter(place.served());
     assert!(
-        transport != Transport::Stdio
-            || wait_until(Duration::from_secs(10), || inspector
-                .place
-                .servers()
-                .is_empty()),
+        wait_until(Duration::from_secs(10), over),
         "the Inspector ended and its server did not"
     );
 }
@@ -195,4 +197,36 @@ fn stdio_modern() {
 #[test]
 fn stdio_legacy() {
     pass(Transport::Stdio, Era::Legacy);
+}
+
+#[test]
+fn http_modern() {
+    pass(Transport::Http, Era::Modern);
+}
+
+#[test]
+fn http_legacy() {
+    pass(Transport::Http, Era::Legacy);
+}
+
+#[test]
+fn sse() {
+    pass(Transport::Sse, Era::Legacy);
+}
+
+#[test]
+fn a_wrong_token_is_refused() {
+    for (transport, era) in [
+        (Transport::Http, Era::Modern),
+        (Transport::Http, Era::Legacy),
+        (Transport::Sse, Era::Legacy),
+    ] {
+        let mut inspector = Inspector::new(transport, era);
+        let wrong = inspector.place.wrong_token();
+        inspector.plan["headers"]["Authorization"] = json!(format!("Bearer {wrong}"));
+        let done = inspector.run("tools/list", &[]);
+        // Its exit code and its word for a 401.
+        assert_eq!(done.code, 3, "{done:#?}");
+        assert!(done.err.contains("auth_required"), "{done:#?}");
+    }
 }

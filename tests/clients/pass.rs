@@ -11,6 +11,30 @@ use std::time::Duration;
 /// How long a program may be silent.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+const ROADMAP: &str = "\
+# Plan
+
+### PRIORITY 1: Storage
+**Status**: 📝 Planned
+
+#### Option A: One file
+**Estimate**: 1d
+
+#### Option B: Many files
+**Estimate**: 2d
+";
+
+/// Only the second option can be done.
+const PREPARED: &str = r#"
+format = 1
+[[items.option-b.tries]]
+edits = [{ file = "many.txt", create = "good\n" }]
+[items.option-b.report]
+summary = "Made many files."
+deliverables = []
+commit = { type = "feat", subject = "add many files" }
+"#;
+
 /// What the client was told to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Era {
@@ -37,22 +61,76 @@ impl Era {
 }
 
 /// Runs a client's program over a new server and checks all that it reports.
-pub fn check(mut program: Command, transport: Transport, era: Era, more: &Value) {
+pub fn check(program: Command, transport: Transport, era: Era, more: &Value) {
     let mut place = Place::new(transport);
-    let mut plan = place.plan();
-    plan["era"] = json!(era.word());
-    for (name, value) in more.as_object().unwrap() {
-        plan[name] = value.clone();
-    }
-    program.arg(plan.to_string());
-    let report = Program::start(program).report(&mut place);
+    let report = report(
+        program,
+        &mut place,
+        &json!({"pass": "whole", "era": era.word()}),
+        more,
+    );
     judge(&report, transport, era);
+    let over = || place.servers() == Vec::from_iter(place.served());
     assert!(
-        transport != Transport::Stdio
-            || wait_until(Duration::from_secs(10), || place.servers().is_empty()),
+        wait_until(Duration::from_secs(10), over),
         "the client ended and its server did not: {:?}",
         place.servers()
     );
+}
+
+/// Runs a client's program with a token that nobody made: its user is told so, as far as this client tells anything.
+pub fn check_refusal(program: Command, transport: Transport, era: Era, told: &str, more: &Value) {
+    let mut place = Place::new(transport);
+    let plan = json!({
+        "pass": "enters",
+        "era": era.word(),
+        "headers": {"Authorization": format!("Bearer {}", place.wrong_token())},
+    });
+    let report = report(program, &mut place, &plan, more);
+    let refused = report["refused"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{report:#}"));
+    assert!(refused.contains(told), "{refused}");
+}
+
+/// Works a roadmap that leaves one choice to its user, whom the client asks.
+pub fn check_choice(program: Command, transport: Transport, era: Era, more: &Value) {
+    let mut place = Place::new(transport);
+    let files = [
+        ("ROADMAP.md", ROADMAP),
+        (".callboard/prepared.toml", PREPARED),
+        ("test.sh", "test \"$(cat many.txt)\" = good\n"),
+    ];
+    let path = place.home().repository("project", &files);
+    let plan = json!({
+        "pass": "decides",
+        "server": "roadmap",
+        "era": era.word(),
+        "path": path,
+    });
+    let report = report(program, &mut place, &plan, more);
+    assert_eq!(report["version"], era.version(), "{report:#}");
+    let asked = report["asked"].as_array().unwrap();
+    assert!(
+        asked.len() == 1 && asked[0].as_str().unwrap().contains("Storage"),
+        "{report:#}"
+    );
+    let git = |what: &str| place.home().git(&path, &["show", what]);
+    assert_eq!(git("callboard/integration:many.txt"), "good", "{report:#}");
+    let done = git("callboard/integration:ROADMAP.md");
+    assert!(done.contains("Many files"), "{done}");
+}
+
+/// What a client's program reports of this place, by the place's plan and by what else it is told.
+pub fn report(mut program: Command, place: &mut Place, plan: &Value, more: &Value) -> Value {
+    let mut whole = place.plan(plan["server"].as_str().unwrap_or("assigner"));
+    for part in [plan, more] {
+        for (name, value) in part.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+    }
+    program.arg(whole.to_string());
+    Program::start(program).report(place)
 }
 
 fn judge(report: &Value, transport: Transport, era: Era) {
@@ -142,7 +220,7 @@ fn reconnects(report: &Value, transport: Transport, era: Era) {
     let task = &report["task"];
     assert_eq!(report["reconnected"], *task, "{report:#}");
     let after = &report["after_restart"];
-    let survives = transport != Transport::Stdio && era == Era::Modern;
+    let survives = transport == Transport::Http && era == Era::Modern;
     assert!(after["task"] == *task || !survives, "{after:#}");
     assert!(
         after["error"].is_string() || survives || transport != Transport::Stdio,

@@ -1,6 +1,6 @@
 //! A server under test, as a client is told of it.
 
-use callboard_tests::{Home, alive, binary, wait_until};
+use callboard_tests::{Home, Serving, alive, binary, wait_until};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -8,27 +8,40 @@ use std::time::Duration;
 /// How clients reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
+    /// The client starts the server.
     Stdio,
+    /// Streamable HTTP.
+    Http,
+    /// HTTP with server-sent events, as in 2024-11-05.
+    Sse,
 }
 
-/// The assigner with a board of its own.
+/// The servers with a board of their own.
 pub struct Place {
+    // First, so that it ends before its home goes.
+    serving: Option<Serving>,
     home: Home,
     transport: Transport,
 }
 
 impl Place {
     pub fn new(transport: Transport) -> Place {
-        Place {
-            home: Home::new(),
-            transport,
-        }
+        Place::at(Home::new(), transport)
     }
 
     /// With its home below this directory.
     pub fn below(dir: &Path, transport: Transport) -> Place {
+        Place::at(Home::below(dir), transport)
+    }
+
+    fn at(home: Home, transport: Transport) -> Place {
+        let serving = match transport {
+            Transport::Stdio => None,
+            Transport::Http | Transport::Sse => Some(Serving::start(&home, "127.0.0.1:0")),
+        };
         Place {
-            home: Home::below(dir),
+            serving,
+            home,
             transport,
         }
     }
@@ -37,16 +50,45 @@ impl Place {
         &self.home
     }
 
-    /// What a client's program is told: how to start the server, or where it is.
-    pub fn plan(&self) -> Value {
-        match self.transport {
-            Transport::Stdio => json!({
-                "transport": "stdio",
-                "command": binary("callboard"),
-                "args": ["assigner"],
-                "env": self.environment(),
-            }),
-        }
+    /// What a client's program is told: how to start the server, or where it is and what to show it.
+    pub fn plan(&self, server: &str) -> Value {
+        let (transport, end) = match self.transport {
+            Transport::Stdio => {
+                return json!({
+                    "transport": "stdio",
+                    "command": binary("callboard"),
+                    "args": [server],
+                    "env": self.environment(),
+                });
+            }
+            Transport::Http => ("http", "mcp"),
+            Transport::Sse => ("sse", "sse"),
+        };
+        json!({
+            "transport": transport,
+            "url": format!("{}/{server}/{end}", self.url()),
+            "headers": {"Authorization": format!("Bearer {}", self.token())},
+        })
+    }
+
+    /// Where `callboard serve` is.
+    pub fn url(&self) -> &str {
+        self.serving.as_ref().unwrap().url()
+    }
+
+    /// The token of the user whose home this is.
+    pub fn token(&self) -> String {
+        let told = self.home.callboard(&["token", "header", "--plain"]);
+        assert_eq!(told.code, 0, "{told:#?}");
+        told.out.trim().to_owned()
+    }
+
+    /// A token that looks like one of ours, and is none.
+    pub fn wrong_token(&self) -> String {
+        let mut token = self.token().into_bytes();
+        let last = token.last_mut().unwrap();
+        *last = if *last == b'a' { b'b' } else { b'a' };
+        String::from_utf8(token).unwrap()
     }
 
     /// The environment of a server that a client starts.
@@ -60,28 +102,25 @@ impl Place {
 
     /// Kills the server as a crash would; over the network, starts it again at the same address.
     pub fn restart(&mut self) {
-        match self.transport {
-            Transport::Stdio => {
-                let servers = self.servers();
-                assert_eq!(servers.len(), 1, "one server for one client");
-                for pid in &servers {
-                    kill(*pid);
-                }
-                assert!(
-                    wait_until(Duration::from_secs(10), || servers
-                        .iter()
-                        .all(|pid| !alive(*pid))),
-                    "a killed server lives"
-                );
-            }
+        if let Some(serving) = self.serving.take() {
+            self.serving = Some(serving.after_a_crash(&self.home));
+            return;
         }
+        let servers = self.servers();
+        assert_eq!(servers.len(), 1, "one server for one client");
+        for pid in &servers {
+            kill(*pid);
+        }
+        let over = || servers.iter().all(|pid| !alive(*pid));
+        assert!(
+            wait_until(Duration::from_secs(10), over),
+            "a killed server lives"
+        );
     }
 
     /// The process that this place itself started, where the client starts none.
     pub fn served(&self) -> Option<u32> {
-        match self.transport {
-            Transport::Stdio => None,
-        }
+        self.serving.as_ref().map(Serving::pid)
     }
 
     /// Processes of ours that serve this board.

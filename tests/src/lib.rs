@@ -17,10 +17,12 @@ mod home;
 pub mod http;
 pub mod model;
 mod proc;
+mod serving;
 
 pub use client::{Answer, Client};
 pub use home::{Finished, Home, Running};
 pub use proc::{Footprint, alive, marked_processes, wait_until};
+pub use serving::Serving;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 """One pass of the Python client over a server, told as JSON lines on standard output.
 
-For: `tests/clients`. The plan (transport, era, where) is the only argument. `{"ask": …}` asks the test to do
+For: `tests/clients`. The plan (pass, transport, era, where) is the only argument. `{"ask": …}` asks the test to do
 something and waits for a line on standard input; `{"report": …}` ends it.
 """
 
@@ -12,6 +12,7 @@ import httpx2
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.types import ElicitResult
 
 PLAN = json.loads(sys.argv[1])
 LIMIT_S = 60
@@ -29,6 +30,9 @@ async def ask(what, **more):
 class Connection:
     """A client and what its transport needs, opened and closed together."""
 
+    def __init__(self, **more):
+        self.more = more
+
     async def __aenter__(self):
         self.http = None
         if PLAN["transport"] == "stdio":
@@ -39,7 +43,7 @@ class Connection:
             self.http = httpx2.AsyncClient(headers=PLAN["headers"], timeout=LIMIT_S)
             server = streamable_http_client(PLAN["url"], http_client=self.http)
         mode = "2026-07-28" if PLAN["era"] == "pinned" else {"modern": "auto", "legacy": "legacy"}[PLAN["era"]]
-        self.client = Client(server, mode=mode, read_timeout_seconds=LIMIT_S)
+        self.client = Client(server, mode=mode, read_timeout_seconds=LIMIT_S, **self.more)
         return await self.client.__aenter__()
 
     async def __aexit__(self, *why):
@@ -129,7 +133,40 @@ async def prompt(client):
     return {"role": got.messages[0].role, "text": got.messages[0].content.text}
 
 
-async def main():
+def words_of(error):
+    """All that is said in an error, which may be a group of them."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(words_of(one) for one in error.exceptions)
+    return f"{type(error).__name__}: {error}"
+
+
+async def enters():
+    """Comes in, or tells why not."""
+    try:
+        async with Connection() as client:
+            say(report={"tools": len((await client.list_tools()).tools)})
+    except Exception as error:  # noqa: BLE001 - what a user of this client would be shown
+        say(report={"refused": words_of(error)})
+
+
+async def decides():
+    """Has a roadmap worked whose one choice is the user's, who takes the second option."""
+    asked = []
+
+    async def user(_context, params):
+        asked.append(params.message)
+        options = params.requested_schema["properties"]["choice"]["oneOf"]
+        return ElicitResult(action="accept", content={"choice": options[1]["const"]})
+
+    async with Connection(elicitation_callback=user) as client:
+        await must(client, "roadmap_start", path=PLAN["path"])
+        state = "starting"
+        while state in ("starting", "running"):
+            state = (await must(client, "roadmap_wait", path=PLAN["path"], timeout_s=20))["state"]
+        say(report={"version": client.protocol_version, "asked": asked, "state": state})
+
+
+async def whole():
     report = {}
     task = None
     try:
@@ -149,15 +186,15 @@ async def main():
                 with anyio.fail_after(LIMIT_S):
                     report["after_restart"] = {"task": (await must(client, "task_get", id=task))["id"]}
             except Exception as error:  # noqa: BLE001 - whatever the client makes of it is what is reported
-                report["after_restart"] = {"error": f"{type(error).__name__}: {error}"}
+                report["after_restart"] = {"error": words_of(error)}
     except Exception as error:  # noqa: BLE001 - a client may also only complain when it is closed
         if "after_restart" not in report:
             raise
-        report["closing"] = f"{type(error).__name__}: {error}"
+        report["closing"] = words_of(error)
     async with Connection() as client:
         report["reconnected"] = (await must(client, "task_get", id=task))["id"]
     report["task"] = task
     say(report=report)
 
 
-anyio.run(main)
+anyio.run({"whole": whole, "decides": decides, "enters": enters}[PLAN["pass"]])

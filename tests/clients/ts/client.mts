@@ -1,6 +1,6 @@
 // One pass of a TypeScript SDK over a server, told as JSON lines on standard output.
 //
-// For: `tests/clients`. The plan (sdk v1 or v2, transport, era, where) is the only argument. `{"ask": …}` asks the test
+// For: `tests/clients`. The plan (pass, sdk v1 or v2, transport, era, where) is the only argument. `{"ask": …}` asks the test
 // to do something and waits for a line on standard input; `{"report": …}` ends it.
 
 import { createRequire } from 'node:module';
@@ -26,6 +26,7 @@ const sdk = {
     Stdio: load('@modelcontextprotocol/sdk/client/stdio.js').StdioClientTransport,
     Http: load('@modelcontextprotocol/sdk/client/streamableHttp.js').StreamableHTTPClientTransport,
     Sse: load('@modelcontextprotocol/sdk/client/sse.js').SSEClientTransport,
+    elicitation: load('@modelcontextprotocol/sdk/types.js').ElicitRequestSchema,
     options: {},
     call: (client: any, params: Json, options: Json) => client.callTool(params, undefined, options),
   }),
@@ -36,9 +37,10 @@ const sdk = {
       Stdio: load('@modelcontextprotocol/client/stdio').StdioClientTransport,
       Http: all.StreamableHTTPClientTransport,
       Sse: all.SSEClientTransport,
+      elicitation: 'elicitation/create',
       options: plan.era === 'modern' ? { versionNegotiation: { mode: 'auto' } } : {},
       call: (client: any, params: Json, options: Json) => client.callTool(params, options),
-      };
+    };
   },
 }[plan.sdk as 'v1' | 'v2']();
 
@@ -48,8 +50,10 @@ function transport(): any {
   return plan.transport === 'sse' ? new sdk.Sse(new URL(plan.url), options) : new sdk.Http(new URL(plan.url), options);
 }
 
-async function connect() {
-  const client = new sdk.Client({ name: `typescript-${plan.sdk}`, version: '1' }, sdk.options);
+async function connect(user?: (params: Json) => Json) {
+  const capabilities = user ? { elicitation: { form: {} } } : {};
+  const client = new sdk.Client({ name: `typescript-${plan.sdk}`, version: '1' }, { ...sdk.options, capabilities });
+  if (user) client.setRequestHandler(sdk.elicitation, async (request: Json) => user(request.params));
   client.onerror = () => {};
   const wire = transport();
   // Every transport may ask to be told; stdio does not, and v1 has no other way to learn it.
@@ -138,27 +142,60 @@ async function prompt(client: any) {
   return { role: got.messages[0].role, text: got.messages[0].content.text };
 }
 
-const report: Json = {};
-const client = await connect();
-report.version = negotiated;
-report.server = client.getServerVersion()?.name;
-report.listed = await listed(client);
-const task: string = (await must(client, 'task_add', { title: 'from a TypeScript client', priority: 3 })).id;
-report.called = await must(client, 'task_get', { id: task });
-report.refused = await refused(client);
-report.progress = await progress(client);
-report.cancelled = await cancelled(client);
-report.read = await read(client, task);
-report.prompt = await prompt(client);
-await ask('restart');
-report.after_restart = await must(client, 'task_get', { id: task }).then(
-  (got) => ({ task: got.id }),
-  (error) => ({ error: String(error) }),
-);
-await client.close().catch((error: Error) => (report.closing = String(error)));
-const again = await connect();
-report.reconnected = (await must(again, 'task_get', { id: task })).id;
-await again.close();
-report.task = task;
-say({ report });
+async function whole() {
+  const report: Json = {};
+  const client = await connect();
+  report.version = negotiated;
+  report.server = client.getServerVersion()?.name;
+  report.listed = await listed(client);
+  const task: string = (await must(client, 'task_add', { title: 'from a TypeScript client', priority: 3 })).id;
+  report.called = await must(client, 'task_get', { id: task });
+  report.refused = await refused(client);
+  report.progress = await progress(client);
+  report.cancelled = await cancelled(client);
+  report.read = await read(client, task);
+  report.prompt = await prompt(client);
+  await ask('restart');
+  report.after_restart = await must(client, 'task_get', { id: task }).then(
+    (got) => ({ task: got.id }),
+    (error) => ({ error: String(error) }),
+  );
+  await client.close().catch((error: Error) => (report.closing = String(error)));
+  const again = await connect();
+  report.reconnected = (await must(again, 'task_get', { id: task })).id;
+  await again.close();
+  report.task = task;
+  say({ report });
+}
+
+/** Has a roadmap worked whose one choice is the user's, who takes the second option. */
+async function decides() {
+  const asked: string[] = [];
+  const client = await connect(({ message, requestedSchema }) => {
+    asked.push(message);
+    return { action: 'accept', content: { choice: requestedSchema.properties.choice.oneOf[1].const } };
+  });
+  const { path } = plan;
+  await must(client, 'roadmap_start', { path });
+  let state = 'starting';
+  while (['starting', 'running'].includes(state)) {
+    state = (await must(client, 'roadmap_wait', { path, timeout_s: 20 })).state;
+  }
+  await client.close();
+  say({ report: { version: negotiated, asked, state } });
+}
+
+/** Comes in, or tells why not. */
+async function enters() {
+  try {
+    const client = await connect();
+    const tools = (await client.listTools()).tools.length;
+    await client.close();
+    say({ report: { tools } });
+  } catch (error) {
+    say({ report: { refused: String(error) } });
+  }
+}
+
+await { whole, decides, enters }[plan.pass as 'whole' | 'decides' | 'enters']();
 process.exit(0);
