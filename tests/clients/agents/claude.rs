@@ -1,11 +1,15 @@
 //! Claude Code, `claude -p`.
 
 use crate::place::{Place, Transport};
-use crate::{assert_over, assert_posted, lines, methods, object, posting, sent, tapped};
+use crate::{
+    assert_over, assert_posted, initialised, lines, methods, object, path, posting, sent, tapped,
+    work,
+};
 use callboard_tests::deps::claude_code;
 use callboard_tests::model::Model;
 use callboard_tests::{Finished, Running};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 
 struct Claude<'a> {
@@ -16,34 +20,41 @@ struct Claude<'a> {
     allowed: bool,
 }
 
+/// The program in an empty environment with a home of its own, in this home's project.
+fn claude(home: &Path, model: &Model, prompt: &str) -> Command {
+    let mut command = Command::new(claude_code());
+    command
+        .env_clear()
+        .current_dir(work(home))
+        .env("PATH", path())
+        .env("HOME", home)
+        .env("ANTHROPIC_API_KEY", "sk-ant-made-up")
+        .env("ANTHROPIC_BASE_URL", model.url())
+        .env("CLAUDE_CODE_MAX_RETRIES", "1")
+        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
+        .env("DISABLE_TELEMETRY", "1")
+        .env("DISABLE_ERROR_REPORTING", "1")
+        .env("DISABLE_AUTOUPDATER", "1")
+        .env("ENABLE_TOOL_SEARCH", "false")
+        .env("MCP_TIMEOUT", "30000")
+        // It waits for servers on the network before it tells of them.
+        .env("MCP_CONNECTION_NONBLOCKING", "false");
+    command.args(["-p", prompt, "--output-format", "stream-json", "--verbose"]);
+    command.args(["--permission-mode", "default"]);
+    command
+}
+
 impl Claude<'_> {
     fn run(&self, prompt: &str) -> Finished {
         let home = self.place.home().path();
         let servers = home.join("servers.json");
         std::fs::write(&servers, json!({"mcpServers": self.servers}).to_string()).unwrap();
-        let work = home.join("work");
-        std::fs::create_dir_all(&work).unwrap();
-        let mut command = Command::new(claude_code());
-        command
-            .env_clear()
-            .current_dir(work)
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", home)
-            .env("ANTHROPIC_API_KEY", "sk-ant-made-up")
-            .env("ANTHROPIC_BASE_URL", self.model.url())
-            .env("CLAUDE_CODE_MAX_RETRIES", "1")
-            .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
-            .env("DISABLE_TELEMETRY", "1")
-            .env("DISABLE_ERROR_REPORTING", "1")
-            .env("DISABLE_AUTOUPDATER", "1")
-            .env("ENABLE_TOOL_SEARCH", "false")
-            .env("MCP_TIMEOUT", "30000")
-            .envs(self.environment.iter().copied());
-        command.args(["-p", prompt, "--output-format", "stream-json", "--verbose"]);
+        let mut command = claude(home, self.model, prompt);
+        command.envs(self.environment.iter().copied());
         command
             .args(["--strict-mcp-config", "--mcp-config"])
             .arg(servers);
-        command.args(["--setting-sources", "user", "--permission-mode", "default"]);
+        command.args(["--setting-sources", "user"]);
         if self.allowed {
             command.args(["--allowedTools", "mcp__assigner,mcp__roadmap"]);
         }
@@ -73,6 +84,44 @@ fn shown(events: &[Value]) -> &str {
         "{end:#}"
     );
     end["result"].as_str().unwrap()
+}
+
+/// Posts a task with the servers of the project's own file, as `callboard init` writes it.
+fn posts_with_the_project_s_file(transport: Transport) {
+    let place = Place::new(transport);
+    let home = place.home().path();
+    initialised(&place, "claude-code");
+    // What the user says to the two questions at the first start in the project.
+    let projects = json!({work(home).to_str().unwrap(): {
+        "hasTrustDialogAccepted": true,
+        "enabledMcpjsonServers": ["assigner", "roadmap"],
+    }});
+    let answers = json!({"hasCompletedOnboarding": true, "projects": projects});
+    std::fs::write(home.join(".claude.json"), answers.to_string()).unwrap();
+    let model = Model::playing(posting());
+    let mut command = claude(home, &model, "Please post the task.");
+    command.args(["--allowedTools", "mcp__assigner,mcp__roadmap"]);
+    let done = Running::of(command).finish();
+    assert_eq!(done.code, 0, "{done:#?}");
+    let events = lines(&done.out);
+    let servers = events[0]["mcp_servers"].as_array().unwrap();
+    assert!(
+        servers.len() == 2 && servers.iter().all(|server| server["status"] == "connected"),
+        "{servers:#?}"
+    );
+    assert_over(&place);
+    let task = assert_posted(&model.results(), place.home());
+    assert!(shown(&events).contains(&task), "{events:#?}");
+}
+
+#[test]
+fn init_makes_it_start_the_servers() {
+    posts_with_the_project_s_file(Transport::Stdio);
+}
+
+#[test]
+fn init_makes_it_call_over_http() {
+    posts_with_the_project_s_file(Transport::Http);
 }
 
 fn posts(environment: &[(&str, &str)]) -> (Place, Vec<Value>) {
@@ -124,6 +173,29 @@ fn its_calls_reach_the_board_after_a_handshake() {
         first["params"]["protocolVersion"], "2025-11-25",
         "{first:#}"
     );
+}
+
+#[test]
+fn a_wrong_token_keeps_it_out() {
+    let place = Place::new(Transport::Http);
+    let model = Model::playing(posting());
+    let mut server = place.plan("assigner");
+    server["type"] = server["transport"].take();
+    server["headers"]["Authorization"] = json!(format!("Bearer {}", place.wrong_token()));
+    let claude = Claude {
+        place: &place,
+        model: &model,
+        servers: json!({"assigner": server}),
+        environment: Vec::new(),
+        allowed: true,
+    };
+    let done = claude.run("Please post the task.");
+    let events = lines(&done.out);
+    let told = &events[0]["mcp_servers"][0];
+    assert_eq!(told["status"], "failed", "{events:#?}");
+    let results = model.results();
+    assert!(results[0].contains("No such tool"), "{results:#?}");
+    assert_over(&place);
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Codex, `codex exec`.
 
 use crate::place::{Place, Transport};
-use crate::{assert_over, assert_posted, lines, methods, object, posting, sent, tapped};
+use crate::{
+    assert_over, assert_posted, initialised, lines, methods, object, path, posting, sent, tapped,
+    work,
+};
 use callboard_tests::deps::{Set, codex};
 use callboard_tests::model::Model;
 use callboard_tests::{Finished, Running};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 
 /// Codex objects to a home in the temporary directory.
@@ -35,33 +39,46 @@ struct Codex<'a> {
     server: String,
 }
 
+/// Its configuration with the model that plays a script.
+fn settings(model: &Model) -> String {
+    format!(
+        "model = \"scripted\"\nmodel_provider = \"scripted\"\n\
+         [analytics]\nenabled = false\n\
+         [model_providers.scripted]\nname = \"scripted\"\nbase_url = \"{}/v1\"\nwire_api = \"responses\"\n\
+         env_key = \"MADE_UP_KEY\"\nrequest_max_retries = 1\nstream_max_retries = 1\n",
+        model.url(),
+    )
+}
+
+/// Puts its configuration into the home.
+fn configure(home: &Path, settings: &str) {
+    let own = home.join(".codex");
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::write(own.join("config.toml"), settings).unwrap();
+}
+
+/// The program in an empty environment with a home of its own, in this home's project.
+fn codex_exec(home: &Path, prompt: &str) -> Command {
+    let mut command = Command::new(codex());
+    command
+        .env_clear()
+        .current_dir(work(home))
+        .env("PATH", path())
+        .env("HOME", home)
+        .env("MADE_UP_KEY", "made-up");
+    command.args(["exec", "--json", "--skip-git-repo-check", prompt]);
+    command
+}
+
 impl Codex<'_> {
     fn run(&self, prompt: &str) -> Finished {
         let home = self.place.home().path();
-        let settings = format!(
-            "model = \"scripted\"\nmodel_provider = \"scripted\"\n\
-             [analytics]\nenabled = false\n\
-             [model_providers.scripted]\nname = \"scripted\"\nbase_url = \"{}/v1\"\nwire_api = \"responses\"\n\
-             env_key = \"MADE_UP_KEY\"\nrequest_max_retries = 1\nstream_max_retries = 1\n\
-             [mcp_servers.assigner]\nstartup_timeout_sec = 30\n{}",
-            self.model.url(),
+        let server = format!(
+            "[mcp_servers.assigner]\nstartup_timeout_sec = 30\n{}",
             self.server
         );
-        let own = home.join("codex");
-        std::fs::create_dir_all(&own).unwrap();
-        std::fs::write(own.join("config.toml"), settings).unwrap();
-        let work = home.join("work");
-        std::fs::create_dir_all(&work).unwrap();
-        let mut command = Command::new(codex());
-        command
-            .env_clear()
-            .current_dir(work)
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", home)
-            .env("CODEX_HOME", own)
-            .env("MADE_UP_KEY", "made-up");
-        command.args(["exec", "--json", "--skip-git-repo-check", prompt]);
-        Running::of(command).finish()
+        configure(home, &(settings(self.model) + &server));
+        Running::of(codex_exec(home, prompt)).finish()
     }
 
     /// Runs to a good end; answers the events.
@@ -82,6 +99,35 @@ fn shown(events: &[Value]) -> &str {
         .rfind(said)
         .and_then(|event| event["item"]["text"].as_str())
         .unwrap_or_else(|| panic!("nothing was said: {events:#?}"))
+}
+
+/// Posts a task with the servers of the user's own file, as `callboard init` leaves it.
+fn posts_with_the_user_s_file(transport: Transport) {
+    let place = place(transport);
+    let home = place.home().path();
+    let model = Model::playing(posting());
+    configure(home, &settings(&model));
+    initialised(&place, "codex");
+    let mut command = codex_exec(home, "Please post the task.");
+    if transport == Transport::Http {
+        command.env("CALLBOARD_TOKEN", place.token());
+    }
+    let done = Running::of(command).finish();
+    assert_eq!(done.code, 0, "{done:#?}");
+    assert_over(&place);
+    let task = assert_posted(&model.results(), place.home());
+    let events = lines(&done.out);
+    assert!(shown(&events).contains(&task), "{events:#?}");
+}
+
+#[test]
+fn init_makes_it_start_the_servers() {
+    posts_with_the_user_s_file(Transport::Stdio);
+}
+
+#[test]
+fn init_makes_it_call_over_http() {
+    posts_with_the_user_s_file(Transport::Http);
 }
 
 #[test]
@@ -160,5 +206,21 @@ fn a_call_that_takes_too_long_is_given_up_on_both_sides() {
         methods(&sent).contains(&"notifications/cancelled"),
         "{sent:#?}"
     );
+    assert_over(&place);
+}
+
+#[test]
+fn a_wrong_token_keeps_it_out() {
+    let place = place(Transport::Http);
+    let home = place.home().path();
+    let model = Model::playing(posting());
+    configure(home, &settings(&model));
+    initialised(&place, "codex");
+    let mut command = codex_exec(home, "Please post the task.");
+    command.env("CALLBOARD_TOKEN", place.wrong_token());
+    let done = Running::of(command).finish();
+    assert!(done.err.contains("invalid_token"), "{done:#?}");
+    let results = model.results();
+    assert!(results[0].contains("unsupported call"), "{results:#?}");
     assert_over(&place);
 }

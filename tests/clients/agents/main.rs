@@ -18,10 +18,10 @@ mod codex;
 mod place;
 
 use callboard_tests::deps::{claude_code, codex};
-use callboard_tests::{Home, binary, wait_until};
+use callboard_tests::{Home, Running, binaries, binary, wait_until};
 use place::Place;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -98,6 +98,39 @@ fn assert_over(place: &Place) {
         "{:?} still run",
         left()
     );
+}
+
+/// Where a home's user works, and starts agents.
+fn work(home: &Path) -> PathBuf {
+    let work = home.join("work");
+    std::fs::create_dir_all(&work).unwrap();
+    work
+}
+
+/// PATH of a user who has `callboard` installed.
+fn path() -> String {
+    format!("{}:/usr/bin:/bin", binaries().display())
+}
+
+/// Has `callboard init` write the file of this client, in the environment in which the agent starts.
+fn initialised(place: &Place, client: &str) {
+    let home = place.home().path();
+    // Agents do not hand on where data is kept: so it has to be where it is without a word.
+    std::fs::create_dir_all(home.join(".local")).unwrap();
+    std::fs::create_dir_all(home.join("data")).unwrap();
+    std::os::unix::fs::symlink("../data", home.join(".local/share")).unwrap();
+    let mut command = Command::new(binary("callboard"));
+    command
+        .env_clear()
+        .current_dir(work(home))
+        .env("PATH", path())
+        .env("HOME", home);
+    command.args(["init", "--client", client]);
+    if place.served().is_some() {
+        command.args(["--transport", "http", "--url", place.url()]);
+    }
+    let done = Running::of(command).finish();
+    assert_eq!(done.code, 0, "{done:#?}");
 }
 
 /// One of our servers, with what the client sends it copied to a file.
