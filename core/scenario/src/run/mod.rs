@@ -4,8 +4,10 @@
 
 mod actor;
 mod blocks;
+mod evidence;
 mod outside;
 mod stage;
+mod start;
 mod verbs;
 
 use crate::format::Scenario;

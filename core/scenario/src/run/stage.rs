@@ -1,6 +1,7 @@
 //! What runs for a scenario: its servers, its processes, and the connections to them.
 
-use crate::format::{Process, Protocol, Ready, Scenario, Server, StdoutRule, Transport};
+use super::start::{Start, ready};
+use crate::format::{Process, Protocol, Scenario, Server, StdoutRule, Transport};
 use crate::report::ServerLog;
 use crate::rig::{Child, Ended, Pipes, Rig, Spawn, Tail};
 use crate::values::{Scope, Wrong};
@@ -417,36 +418,6 @@ impl Held {
     }
 }
 
-struct Start<'a> {
-    callboard: Option<&'a str>,
-    command: Option<&'a str>,
-    args: &'a [String],
-    env: &'a BTreeMap<String, String>,
-    cwd: Option<&'a str>,
-}
-
-impl Start<'_> {
-    fn of_server(server: &Server) -> Start<'_> {
-        Start {
-            callboard: server.callboard.as_deref(),
-            command: server.command.as_deref(),
-            args: &server.args,
-            env: &server.env,
-            cwd: server.cwd.as_deref(),
-        }
-    }
-
-    fn of_process(process: &Process) -> Start<'_> {
-        Start {
-            callboard: process.callboard.as_deref(),
-            command: process.command.as_deref(),
-            args: &process.args,
-            env: &process.env,
-            cwd: process.cwd.as_deref(),
-        }
-    }
-}
-
 /// Leaves as a client does, then sees to the end of the process.
 async fn leave(conn: &Conn) {
     conn.close().await;
@@ -457,44 +428,4 @@ async fn leave(conn: &Conn) {
 
 fn not_started(name: &str) -> Wrong {
     format!("{name:?} was not started; a step that uses it, or `start: {name}`, does that")
-}
-
-/// Waits until a process is ready; answers what the patterns named. The caller bounds the wait.
-async fn ready(
-    ready: &Ready,
-    child: &Child,
-    rig: &Rig,
-    scope: &Scope,
-) -> Result<BTreeMap<String, String>, Wrong> {
-    let mut found = BTreeMap::new();
-    for (pattern, tail) in [
-        (&ready.stdout, &child.stdout),
-        (&ready.stderr, &child.stderr),
-    ] {
-        if let Some(pattern) = pattern {
-            found.extend(tail.wait_for(&scope.pattern(pattern)?).await);
-        }
-    }
-    let mut scope = scope.clone();
-    scope.vars.extend(
-        found
-            .iter()
-            .map(|(name, text)| (name.clone(), Value::String(text.clone()))),
-    );
-    if let Some(file) = &ready.file {
-        let path = rig.place(&scope.text(file)?);
-        while !path.exists() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-    if let Some(address) = &ready.tcp {
-        let address = scope.text(address)?;
-        while tokio::net::TcpStream::connect(&address).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-    if let Some(url) = &ready.http {
-        crate::wire::wait_http(&scope.text(url)?).await?;
-    }
-    Ok(found)
 }

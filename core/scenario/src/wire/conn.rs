@@ -1,8 +1,10 @@
 //! A connection: requests and notifications as a revision of the protocol dresses them, and what comes back.
 
 use super::answers::Answers;
-use super::http::{Http, Sse};
+use super::http::Http;
 use super::inbox::{Gone, Inbox, Item};
+use super::link::{Link, Router};
+use super::older::Sse;
 use super::stdio::Stdio;
 use super::traffic::{Secrets, Traffic, Way};
 use crate::format::Protocol;
@@ -69,15 +71,6 @@ pub(crate) struct Pending {
     first: usize,
 }
 
-/// A message that came, on its way to whoever waits for it; requests of the server's are answered.
-#[derive(Debug, Clone)]
-pub(super) struct Router {
-    pub(super) inbox: Arc<Inbox>,
-    pub(super) traffic: Arc<Traffic>,
-    answers: Arc<Answers>,
-    outgoing: mpsc::UnboundedSender<Value>,
-}
-
 /// A connection to a server.
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -93,48 +86,6 @@ pub(crate) struct Conn {
     answers: Arc<Answers>,
     next: AtomicU64,
     replies: tokio::task::JoinHandle<()>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Link {
-    Stdio(Arc<Stdio>),
-    Http(Arc<Http>),
-    Sse(Arc<Sse>),
-}
-
-impl Router {
-    /// Takes a message in.
-    pub(super) fn take_in(&self, message: Value) {
-        if let (Some(id), Some(method)) = (message.get("id"), message["method"].as_str()) {
-            let answer = self.answers.to(method, &message["params"]);
-            let (reply, after) = match answer {
-                Some((result, after)) => {
-                    (json!({"jsonrpc": "2.0", "id": id, "result": result}), after)
-                }
-                None => (
-                    json!({"jsonrpc": "2.0", "id": id, "error": {
-                        "code": -32601, "message": format!("this client does not answer {method}")}}),
-                    Duration::ZERO,
-                ),
-            };
-            let outgoing = self.outgoing.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(after).await;
-                let _ = outgoing.send(reply);
-            });
-        }
-        self.inbox.add(Item::Message(message));
-    }
-
-    /// Notes a text that came, and takes it in: a message, a batch, or neither.
-    pub(super) fn take_text(&self, text: &str) {
-        self.traffic.add(Way::Received, text);
-        match serde_json::from_str::<Value>(text) {
-            Ok(Value::Array(batch)) => batch.into_iter().for_each(|message| self.take_in(message)),
-            Ok(message @ Value::Object(_)) => self.take_in(message),
-            Ok(_) | Err(_) => self.inbox.add(Item::Junk(text.to_owned())),
-        }
-    }
 }
 
 impl Conn {
@@ -461,27 +412,6 @@ impl Drop for Conn {
         {
             if let Link::Http(http) = &self.link {
                 http.abandon(&pending.id);
-            }
-        }
-    }
-}
-
-impl Link {
-    pub(super) async fn send(
-        &self,
-        message: &Value,
-        headers: &BTreeMap<String, String>,
-        modern: Option<&str>,
-    ) -> Result<(), Wrong> {
-        match self {
-            Link::Stdio(stdio) => stdio.line(&message.to_string()).await,
-            Link::Http(http) => {
-                http.send(message, headers, modern);
-                Ok(())
-            }
-            Link::Sse(sse) => {
-                sse.send(message, headers);
-                Ok(())
             }
         }
     }

@@ -1,7 +1,8 @@
-//! A server over HTTP: Streamable HTTP, and the older one with server-sent events.
+//! A server over Streamable HTTP.
 
-use super::conn::Router;
+use super::header::{encoded, name_of};
 use super::inbox::Item;
+use super::link::Router;
 use super::sse::{Event, Parser};
 use super::traffic::{Secrets, Way};
 use crate::values::Wrong;
@@ -255,7 +256,13 @@ impl Http {
         }
     }
 
-    fn failed(&self, id: Option<Value>, status: Option<u64>, message: &str, body: Option<Value>) {
+    pub(super) fn failed(
+        &self,
+        id: Option<Value>,
+        status: Option<u64>,
+        message: &str,
+        body: Option<Value>,
+    ) {
         let told = status.map_or_else(String::new, |status| format!("HTTP {status} "));
         self.router
             .traffic
@@ -319,109 +326,6 @@ impl Drop for Http {
         state.tasks.drain().for_each(|(_, task)| task.abort());
         state.listening.take().inspect(AbortHandle::abort);
     }
-}
-
-/// An endpoint of 2024-11-05: a stream, and an address to post to.
-#[derive(Debug)]
-pub(super) struct Sse {
-    pub(super) http: Arc<Http>,
-    reader: AbortHandle,
-}
-
-impl Sse {
-    pub(super) async fn open(
-        url: &str,
-        headers: BTreeMap<String, String>,
-        router: Router,
-        secrets: &Secrets,
-    ) -> Result<Sse, Wrong> {
-        let mut http = Http::new(url, headers, router.clone(), secrets)?;
-        let accept = BTreeMap::from([("accept".to_owned(), "text/event-stream".to_owned())]);
-        let response = http.build(Method::GET, &accept).send().await;
-        let response = response.map_err(|error| format!("{url}: {}", told(&error)))?;
-        if !response.status().is_success() || !is_stream(&response) {
-            let status = response.status();
-            let text = response.text().await.unwrap_or_default();
-            return Err(format!(
-                "{url} answers {status} instead of a stream of events: {text}"
-            ));
-        }
-        let (tell, endpoint) = tokio::sync::oneshot::channel();
-        let reader = tokio::spawn(follow(response, router, tell)).abort_handle();
-        let path = endpoint
-            .await
-            .map_err(|_| "the stream ended before it named its endpoint")?;
-        let base = reqwest::Url::parse(url).map_err(|error| error.to_string())?;
-        let address = base
-            .join(&path)
-            .map_err(|error| format!("endpoint {path:?}: {error}"))?;
-        http.url = address.to_string();
-        Ok(Sse {
-            http: Arc::new(http),
-            reader,
-        })
-    }
-
-    pub(super) fn send(&self, message: &Value, more: &BTreeMap<String, String>) {
-        let mut headers =
-            BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
-        headers.extend(more.clone());
-        self.post(message.to_string(), headers, message.get("id").cloned());
-    }
-
-    /// Posts a body as it is; the answer comes on the stream.
-    pub(super) fn post(&self, body: String, headers: BTreeMap<String, String>, id: Option<Value>) {
-        self.http.router.traffic.add(Way::Sent, &body);
-        let request = self.http.build(Method::POST, &headers).body(body);
-        let http = Arc::clone(&self.http);
-        tokio::spawn(async move {
-            match request.send().await {
-                Ok(response) if response.status().is_success() => {}
-                Ok(response) => {
-                    let status = u64::from(response.status().as_u16());
-                    let text = response.text().await.unwrap_or_default();
-                    let body = serde_json::from_str(&text).ok();
-                    http.failed(id, Some(status), &text, body);
-                }
-                Err(error) => http.failed(id, None, &told(&error), None),
-            }
-        });
-    }
-
-    pub(super) fn close(&self) {
-        self.reader.abort();
-        self.http
-            .router
-            .inbox
-            .close("the scenario closed the connection");
-    }
-}
-
-impl Drop for Sse {
-    fn drop(&mut self) {
-        self.reader.abort();
-    }
-}
-
-async fn follow(response: Response, router: Router, tell: tokio::sync::oneshot::Sender<String>) {
-    let mut tell = Some(tell);
-    let mut parser = Parser::default();
-    let mut bytes = response.bytes_stream();
-    while let Some(Ok(piece)) = bytes.next().await {
-        for event in parser.push(&piece) {
-            match (event.name.as_deref(), &mut tell) {
-                (Some("endpoint"), waiting) => {
-                    if let Some(tell) = waiting.take() {
-                        let _ = tell.send(event.data);
-                    }
-                }
-                _ if !event.data.is_empty() => router.take_text(&event.data),
-                _ => {}
-            }
-        }
-    }
-    router.traffic.add(Way::Noted, "the stream ended");
-    router.inbox.close("the stream of events ended");
 }
 
 struct StreamRead {
@@ -488,61 +392,4 @@ pub(super) fn told(error: &reqwest::Error) -> String {
         text.push_str("; is the server running, at this address?");
     }
     text
-}
-
-/// What `Mcp-Name` repeats.
-fn name_of<'a>(method: &str, params: &'a Value) -> Option<&'a str> {
-    let key = match method {
-        "tools/call" | "prompts/get" => "name",
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => "uri",
-        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
-        _ => return None,
-    };
-    params[key].as_str()
-}
-
-/// A header's value: what can't travel as it is goes as base64 between `=?base64?` and `?=`.
-fn encoded(value: &str) -> String {
-    let plain = value.chars().all(|c| (' '..='~').contains(&c))
-        && value.trim() == value
-        && !(value.starts_with("=?base64?") && value.ends_with("?="));
-    if plain {
-        value.to_owned()
-    } else {
-        format!("=?base64?{}?=", base64(value.as_bytes()))
-    }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for three in bytes.chunks(3) {
-        let bits = three
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - three.len()));
-        for at in 0..4 {
-            let digit = (bits >> (18 - 6 * at) & 63) as usize;
-            out.push(if at <= three.len() {
-                char::from(DIGITS[digit])
-            } else {
-                '='
-            });
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_are_no_header_values_are_encoded() {
-        assert_eq!(encoded("task_add"), "task_add");
-        assert_eq!(encoded("é"), "=?base64?w6k=?=");
-        assert_eq!(encoded(" a"), "=?base64?IGE=?=");
-        assert_eq!(base64(b"Man"), "TWFu");
-        assert_eq!(base64(b"M"), "TQ==");
-    }
 }

@@ -4,8 +4,11 @@
 
 mod answers;
 mod conn;
+mod header;
 mod http;
 mod inbox;
+mod link;
+mod older;
 mod raw;
 mod sse;
 mod stdio;

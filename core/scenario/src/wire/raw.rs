@@ -1,8 +1,9 @@
 //! Bytes as they are, past all dressing.
 
-use super::conn::{Conn, Link};
+use super::conn::Conn;
 use super::http::{Http, is_stream, told};
 use super::inbox::{Gone, Item};
+use super::link::Link;
 use super::sse::Parser;
 use super::traffic::Way;
 use crate::values::Wrong;

@@ -1,6 +1,6 @@
 //! A server on its own standard input and output: a message a line.
 
-use super::conn::Router;
+use super::link::Router;
 use super::traffic::Way;
 use crate::rig::Child;
 use crate::values::Wrong;
