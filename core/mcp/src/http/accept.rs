@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::net::sockopt;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -27,6 +28,8 @@ use super::{Http, Listener, Stop};
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// When the system has no more descriptors, how long until we ask again.
 const BREATH: Duration = Duration::from_millis(50);
+/// Files that are no connections.
+const OTHER_FILES: u64 = 512;
 /// After this much silence the system asks a peer whether it is still there.
 const SILENT: Duration = Duration::from_secs(15);
 
@@ -42,6 +45,7 @@ struct Ends {
 pub(crate) async fn serve(http: Http, listener: Listener, stop: Stop) -> Result<(), EndedAtOnce> {
     let load = http.load();
     let site = Arc::new(Site::new(http));
+    make_room(site.limits.connections);
     let ends = Ends::default();
     load.begin(&site, &ends.open);
     let accepting = tokio::spawn(accept(listener, Arc::clone(&site), ends.clone()));
@@ -138,6 +142,20 @@ async fn accept(listener: Listener, site: Arc<Site>, ends: Ends) {
     }
 }
 
+/// Each connection is an open file, and the usual bound on those is lower than ours: raises it as far as the
+/// system allows. Beyond that, connections wait to be accepted.
+fn make_room(connections: usize) {
+    let wanted = u64::try_from(connections).unwrap_or(u64::MAX);
+    let wanted = wanted.saturating_add(OTHER_FILES);
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(limit.maximum.map_or(wanted, |most| most.min(wanted)));
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the bound on open files stays as it is");
+        }
+    }
+}
+
 /// Small answers leave at once, and a peer that has vanished is noticed.
 fn prepare(stream: &TcpStream) {
     let set = stream.set_nodelay(true).and_then(|()| {
@@ -195,5 +213,24 @@ struct Answered(Arc<Activity>);
 impl Drop for Answered {
     fn drop(&mut self) {
         self.0.answered();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn small_answers_leave_at_once_and_vanished_peers_are_noticed() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        assert!(!stream.nodelay().unwrap(), "it would prove nothing");
+        prepare(&stream);
+        assert!(stream.nodelay().unwrap());
+        assert!(sockopt::socket_keepalive(&stream).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&stream).unwrap(), SILENT);
     }
 }
