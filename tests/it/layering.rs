@@ -22,7 +22,12 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ),
     (
         "callboard-mcp",
-        &["callboard-redact", "callboard-store", "callboard-telemetry"],
+        &[
+            "callboard-console",
+            "callboard-redact",
+            "callboard-store",
+            "callboard-telemetry",
+        ],
     ),
     (
         "callboard-crew",

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::is_modern;
+use crate::long::Slot;
 use crate::memory::{Memory, random_id, unsaved};
 use crate::questions::{self, Asked, QuestionError, StoredQuestion};
 use crate::{CallContext, Caller, ErrorKind, Question, Reply, ToolError, digest};
@@ -41,6 +42,7 @@ pub(crate) struct Asking {
     clock: Arc<dyn Clock>,
     subject: Subject,
     began: Instant,
+    slot: Slot,
     told: Mutex<Told>,
 }
 
@@ -131,6 +133,7 @@ pub(crate) struct Asker<'a> {
     pub(crate) caller: &'a Arc<Caller>,
     pub(crate) memory: &'a Memory,
     pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) slot: Slot,
 }
 
 impl Asking {
@@ -152,8 +155,23 @@ impl Asking {
                 caller: Arc::clone(asker.caller),
             },
             began: Instant::now(),
+            slot: asker.slot,
             told: Mutex::default(),
         }
+    }
+
+    pub(crate) fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// What an earlier run of the same call was told.
+    pub(crate) fn remember(&self, replies: &BTreeMap<String, Value>) {
+        self.told().given.extend(replies.clone());
+    }
+
+    pub(crate) async fn detach(&self) -> Result<bool, ToolError> {
+        let replies = self.told().given.clone();
+        self.slot.detach(replies).await
     }
 
     fn told(&self) -> std::sync::MutexGuard<'_, Told> {
@@ -347,6 +365,11 @@ impl Asking {
         if !self.can.allows(&request) {
             return Ok(Obtained::Nobody);
         }
+        if let Some(call) = self.slot.call() {
+            let value = call.obtain(key, &request, cancelled).await?;
+            self.told().given.insert(key.to_owned(), value.clone());
+            return Ok(Obtained::Value(value));
+        }
         match &self.way {
             Way::Rounds => {
                 self.told().wanted.insert(key.to_owned(), request);
@@ -416,11 +439,11 @@ impl Asking {
     /// What the client sent for `key` is no reply to what was asked.
     pub(crate) fn misfit(&self, key: &str, why: &str) -> ToolError {
         match self.way {
-            Way::Rounds => {
+            Way::Rounds if self.slot.call().is_none() => {
                 self.told().fault = Some(format!("inputResponses.{key}: {why}"));
                 suspended()
             }
-            Way::Peer(_) => ToolError::invalid(format!("the client's reply to {key:?}: {why}"))
+            _ => ToolError::invalid(format!("the client's reply to {key:?}: {why}"))
                 .hint("answer the form as it asks; make the call again"),
         }
     }

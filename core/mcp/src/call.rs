@@ -23,18 +23,21 @@ use tracing::Instrument;
 use crate::ask::{Asker, Asking, Brought};
 use crate::context::over_network;
 use crate::log::Levels;
+use crate::long::rows::LongRow;
+use crate::long::{Longs, Slot};
 use crate::memory::Memory;
 use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Role, ToolError, digest};
 
 /// Nothing may block past 45 s; this ends what does in spite of it.
-const TIME_LIMIT: Duration = Duration::from_secs(55);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(55);
 /// What a call that was given up has to end by itself: short writes finish, waits notice.
-const GRACE: Duration = Duration::from_millis(300);
+pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
 /// A future on the heap, as handlers behind pointers return it.
 pub type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
 
-/// What every call of one server shares.
+/// What every call of one server shares; clones share it.
+#[derive(Clone)]
 pub(crate) struct Wrapper {
     pub(crate) server: &'static str,
     pub(crate) clock: Arc<dyn Clock>,
@@ -42,13 +45,15 @@ pub(crate) struct Wrapper {
     /// Who calls where the transport does not say: the user whose client started this process.
     pub(crate) caller: Arc<Caller>,
     /// What clients want to hear of, where log messages are offered.
-    pub(crate) levels: Option<Levels>,
+    pub(crate) levels: Option<Arc<Levels>>,
     /// Cancelled when the server ends: over standard input and output, when its one connection does.
     pub(crate) closing: CancellationToken,
     /// Counts the calls at work.
     pub(crate) running: TaskTracker,
     /// Where questions are kept.
     pub(crate) memory: Memory,
+    /// The calls that go on after their first answer.
+    pub(crate) longs: Arc<Longs>,
 }
 
 /// What is recorded of a call besides how it ended.
@@ -70,9 +75,22 @@ pub(crate) enum Called<T> {
     Ended(Result<T, ToolError>),
     /// The client is to answer something and to call again.
     Asks(InputRequiredResult),
+    /// It goes on, and is asked about by its id.
+    Later(LongRow),
 }
 
-enum Ending<T> {
+/// A call that is under way.
+pub(crate) struct Begun {
+    name: Cow<'static, str>,
+    request_bytes: usize,
+    at_ms: i64,
+    began: Instant,
+    pub(crate) given_up: CancellationToken,
+    pub(crate) context: CallContext,
+    pub(crate) span: tracing::Span,
+}
+
+pub(crate) enum Ending<T> {
     Returned(Result<T, ToolError>),
     Panicked,
     GivenUp,
@@ -110,62 +128,22 @@ impl Wrapper {
         W: FnOnce(CallContext) -> BoxFuture<'w, Result<T, ToolError>>,
     {
         let _running = self.running.token();
-        let at_ms = self.clock.now_ms();
-        let began = Instant::now();
-        let given_up = self.closing.child_token();
-        let caller = self.caller(request);
-        let asking = Asking::new(
+        let begun = self.begin(
+            &labels,
             request,
-            Asker {
-                server: self.server,
-                tool: &labels.name,
-                digest: labels.digest,
-                strict: labels.strict,
-                caller: &caller,
-                memory: &self.memory,
-                clock: &self.clock,
-            },
+            self.closing.child_token(),
+            Slot::default(),
         );
-        let context = CallContext::new(request, given_up.clone(), Arc::clone(&caller), asking)
-            .logging(self.server, self.wanted_logs(request));
-        let asking = Arc::clone(context.asking());
-        let trace = context.trace().map(str::to_owned);
-        let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, http = context.http_request().map(tracing::field::display), trace);
-        let ending = if caller.role < labels.role {
-            Ending::Returned(Err(forbidden(&labels.name, labels.role, &caller)))
-        } else {
-            asking.take_in(labels.brought).await.inspect_err(|_| {
-                self.refused(labels.name.clone(), ErrorKind::InvalidInput);
-            })?;
-            supervise(work(context), &given_up, &request.ct)
-                .instrument(span.clone())
-                .await
+        let ending = match self.admitted(labels, &begun).await? {
+            Some(refused) => Ending::Returned(Err(refused)),
+            None => {
+                supervise(work(begun.context.clone()), &begun.given_up, &request.ct)
+                    .instrument(begun.span.clone())
+                    .await
+            }
         };
-        let (outcome, answer) = conclude(ending, &labels.name);
-        let answer = answer.map_err(|error| match error.kind {
-            // The client still waits: it did not give up, we do.
-            ErrorKind::Cancelled if self.closing.is_cancelled() => ending_soon(),
-            _ => error,
-        });
-        let row = CallRow {
-            at_ms,
-            server: self.server.into(),
-            tool: labels.name,
-            outcome,
-            error_kind: answer
-                .as_ref()
-                .err()
-                .map(|error| error.kind.as_str().into()),
-            duration_us: began.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
-            request_bytes: labels.request_bytes as u64,
-            response_bytes: answer
-                .as_ref()
-                .map_or_else(|error| error.to_string().len(), size)
-                as u64,
-            trace,
-        };
-        span.in_scope(|| log(&row));
-        self.call_log.record(row);
+        let (_, answer) = self.ended(&begun, ending, size);
+        let asking = begun.context.asking();
         asking.finish(&answer).await;
         match answer {
             Err(error) if error.kind == ErrorKind::Suspended => {
@@ -173,6 +151,99 @@ impl Wrapper {
             }
             ended => Ok(Called::Ended(ended)),
         }
+    }
+
+    pub(crate) fn begin(
+        &self,
+        labels: &Labels,
+        request: &RequestContext<RoleServer>,
+        given_up: CancellationToken,
+        slot: Slot,
+    ) -> Begun {
+        let caller = self.caller(request);
+        let asker = Asker {
+            server: self.server,
+            tool: &labels.name,
+            digest: labels.digest.clone(),
+            strict: labels.strict,
+            caller: &caller,
+            memory: &self.memory,
+            clock: &self.clock,
+            slot,
+        };
+        let asking = Asking::new(request, asker);
+        let context = CallContext::new(request, given_up.clone(), Arc::clone(&caller), asking)
+            .logging(self.server, self.wanted_logs(request));
+        let trace = context.trace();
+        let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, http = context.http_request().map(tracing::field::display), trace);
+        Begun {
+            name: labels.name.clone(),
+            request_bytes: labels.request_bytes,
+            at_ms: self.clock.now_ms(),
+            began: Instant::now(),
+            given_up,
+            context,
+            span,
+        }
+    }
+
+    /// Why the caller may not, if so.
+    ///
+    /// # Errors
+    /// What the client brought from an earlier round is not good.
+    pub(crate) async fn admitted(
+        &self,
+        labels: Labels,
+        begun: &Begun,
+    ) -> Result<Option<ToolError>, ErrorData> {
+        let caller = begun.context.caller();
+        if caller.role < labels.role {
+            return Ok(Some(forbidden(&labels.name, labels.role, caller)));
+        }
+        let taken = begun.context.asking().take_in(labels.brought).await;
+        taken.inspect_err(|_| self.refused(labels.name.clone(), ErrorKind::InvalidInput))?;
+        Ok(None)
+    }
+
+    /// Records how a call ended. `size` tells the bytes of an answer.
+    pub(crate) fn ended<T>(
+        &self,
+        begun: &Begun,
+        ending: Ending<T>,
+        size: impl FnOnce(&T) -> usize,
+    ) -> (Outcome, Result<T, ToolError>) {
+        let (outcome, answer) = conclude(ending, &begun.name);
+        let is_long = begun.context.asking().slot().call().is_some();
+        let answer = answer.map_err(|error| match error.kind {
+            // The client still waits: it did not give up, we do.
+            ErrorKind::Cancelled if self.closing.is_cancelled() && !is_long => ending_soon(),
+            _ => error,
+        });
+        let row = CallRow {
+            at_ms: begun.at_ms,
+            server: self.server.into(),
+            tool: begun.name.clone(),
+            outcome,
+            error_kind: answer
+                .as_ref()
+                .err()
+                .map(|error| error.kind.as_str().into()),
+            duration_us: begun
+                .began
+                .elapsed()
+                .as_micros()
+                .try_into()
+                .unwrap_or(u64::MAX),
+            request_bytes: begun.request_bytes as u64,
+            response_bytes: answer
+                .as_ref()
+                .map_or_else(|error| error.to_string().len(), size)
+                as u64,
+            trace: begun.context.trace().map(str::to_owned),
+        };
+        begun.span.in_scope(|| log(&row));
+        self.call_log.record(row);
+        (outcome, answer)
     }
 
     fn wanted_logs(&self, request: &RequestContext<RoleServer>) -> Option<Level> {
@@ -184,7 +255,7 @@ impl Wrapper {
         self.refused(what.into(), ErrorKind::NotFound);
     }
 
-    fn refused(&self, what: Cow<'static, str>, kind: ErrorKind) {
+    pub(crate) fn refused(&self, what: Cow<'static, str>, kind: ErrorKind) {
         self.call_log.record(CallRow {
             at_ms: self.clock.now_ms(),
             server: self.server.into(),
@@ -221,7 +292,7 @@ async fn supervise<T>(
 
 /// The work with its panics caught. The handler's state is behind an `Arc`, shared with other calls that go
 /// on in any case; nothing else outlives a panicked call.
-async fn guarded<T>(mut work: BoxFuture<'_, Result<T, ToolError>>) -> Ending<T> {
+pub(crate) async fn guarded<T>(mut work: BoxFuture<'_, Result<T, ToolError>>) -> Ending<T> {
     std::future::poll_fn(move |task| {
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(task)));
         match polled {

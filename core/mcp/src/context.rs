@@ -143,12 +143,14 @@ impl CallContext {
         log::send(&self.peer, wanted.logger, level, data.into()).await;
     }
 
-    /// Tells the client how far the call is: `done` units, of `total` if that is known.
+    /// Tells the client how far the call is (see [`CallContext::detach`] for one that goes on): `done` units, of `total` if that is known.
     ///
     /// Does nothing if the client did not ask for progress, if `done` did not grow since the last report, or
     /// if that was less than 200 ms ago (the last unit of a known total is always reported).
     pub async fn progress(&self, done: u64, total: Option<u64>, message: &str) {
-        if let Some(progress) = &self.progress {
+        if let Some(call) = self.asking.slot().call() {
+            call.say(message).await;
+        } else if let Some(progress) = &self.progress {
             progress.report(done, total, message).await;
         }
     }

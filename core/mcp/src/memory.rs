@@ -134,6 +134,11 @@ impl Memory {
         }))
     }
 
+    /// Whether anything is remembered.
+    pub(crate) fn keeps(&self) -> bool {
+        !matches!(self.0.place, Place::Nowhere)
+    }
+
     /// The board, made if it is missing; nothing where nothing is remembered.
     pub(crate) async fn store(&self) -> Result<Option<&Store>, ToolError> {
         match &self.0.place {

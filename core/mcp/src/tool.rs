@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{CallContext, IntoAnswer, Role, ToolError, schema};
+use crate::{CallContext, IntoAnswer, Long, Role, ToolError, schema};
 
 /// One verb of a server whose state is `S`.
 ///
@@ -28,6 +28,8 @@ pub trait Tool<S: Send + Sync + 'static>: Send + Sync + 'static {
     const ROLE: Role;
     /// Whether a call may reach beyond this machine and its repositories.
     const OPEN_WORLD: bool = false;
+    /// Whether a call may go on after its first answer, as a task.
+    const LONG: Long = Long::No;
 
     /// The arguments: a struct with `#[serde(deny_unknown_fields)]`, of checked types such as
     /// [`crate::Line`].

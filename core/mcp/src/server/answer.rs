@@ -10,12 +10,12 @@ use crate::scrub::scrub_body;
 use crate::{Answer, Block, Body, ResourcePage};
 
 impl Answer {
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let structured = self.structured.as_ref().map_or(0, json_bytes);
         structured + self.blocks.iter().map(Block::len).sum::<usize>()
     }
 
-    pub(super) fn into_result(self) -> CallToolResult {
+    pub(crate) fn into_result(self) -> CallToolResult {
         let clean = self.scrubbed();
         let content = clean.blocks.into_iter().map(Block::into_content);
         let mut result = CallToolResult::success(content.collect());

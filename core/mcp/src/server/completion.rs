@@ -85,7 +85,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let work = |ctx| (asked.completer)(Arc::clone(&self.state), completing, ctx);
         let mut values = match self.wrapper.call(labels, request, size, work).await? {
             Called::Ended(values) => values.map_err(ToolError::into_protocol)?,
-            Called::Asks(_) => {
+            Called::Asks(_) | Called::Later(_) => {
                 return Err(ErrorData::internal_error("a completion asks nothing", None));
             }
         };

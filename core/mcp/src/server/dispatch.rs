@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CacheScope, CallToolResponse, CallToolResult, ErrorData, GetPromptRequestParams,
-    GetPromptResponse, GetPromptResult, JsonObject, PromptMessage, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult,
+    CacheScope, CallToolResponse, CallToolResult, CreateTaskResult, ErrorData,
+    GetPromptRequestParams, GetPromptResponse, GetPromptResult, JsonObject, PromptMessage,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
 };
 use rmcp::service::RequestContext;
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::Server;
 use super::answer::contents;
 use super::registry::ToolEntry;
+use super::tasks;
 use crate::ask::Brought;
 use crate::call::{BoxFuture, Called, Labels};
 use crate::context::http_request;
@@ -23,7 +24,7 @@ use crate::decode::{self, Shape, json_bytes, object_bytes};
 use crate::log::is_modern;
 use crate::prompt::PromptArguments;
 use crate::scrub;
-use crate::{Answer, Message, ResourcePage, ToolError, clip};
+use crate::{Answer, Long, Message, ResourcePage, ToolError, clip};
 
 impl<S: Send + Sync + 'static> Server<S> {
     pub(super) async fn run_tool(
@@ -39,38 +40,25 @@ impl<S: Send + Sync + 'static> Server<S> {
         {
             arguments.values_mut().for_each(scrub::scrub_value);
         }
-        let bytes = arguments.as_ref().map_or(0, object_bytes);
-        let labels = Labels {
-            name: entry.facts.name.into(),
-            request_bytes: bytes,
-            role: entry.facts.role,
-            digest: self
-                .wrapper
-                .digest(entry.facts.name, arguments.as_ref(), request),
-            strict: entry.facts.effect.is_destructive(),
-            brought,
+        let labels = self.labels(entry, arguments.as_ref(), brought, request);
+        let work = self.long_work(entry, arguments);
+        let called = match entry.facts.long {
+            Long::No => {
+                self.wrapper
+                    .call(labels, request, Answer::bytes, work.handler)
+                    .await?
+            }
+            long => self.wrapper.call_long(long, labels, request, work).await?,
         };
-        let schema = Arc::clone(&entry.facts.input_schema);
-        let work = |ctx| {
-            (entry.handler)(
-                Arc::clone(&self.state),
-                arguments,
-                bytes,
-                entry.facts.name,
-                schema,
-                ctx,
-            )
-        };
-        match self
-            .wrapper
-            .call(labels, request, Answer::bytes, work)
-            .await?
-        {
+        match called {
             Called::Ended(Ok(answer)) => Ok(answer.into_result().into()),
             Called::Ended(Err(error)) => Ok(error
                 .into_answer(is_modern(request), http_request(request))?
                 .into()),
             Called::Asks(wanted) => Ok(wanted.into()),
+            Called::Later(row) => Ok(CallToolResponse::Task(CreateTaskResult::new(tasks::seed(
+                &row,
+            )))),
         }
     }
 
@@ -130,7 +118,9 @@ impl<S: Send + Sync + 'static> Server<S> {
             Called::Ended(Err(error)) => {
                 error.into_answer(is_modern(request), http_request(request))
             }
-            Called::Asks(_) => Err(ErrorData::internal_error("a refusal asks nothing", None)),
+            Called::Asks(_) | Called::Later(_) => {
+                Err(ErrorData::internal_error("a refusal asks nothing", None))
+            }
         }
     }
 
@@ -178,6 +168,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let page = match called {
             Called::Ended(page) => page.map_err(ToolError::into_protocol)?,
             Called::Asks(wanted) => return Ok(wanted.into()),
+            Called::Later(_) => return Err(only_tools()),
         };
         let read = ReadResourceResult::new(vec![contents(page, uri, &base, entry.mime)]);
         // What one caller may read another may not.
@@ -228,6 +219,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let messages = match self.wrapper.call(labels, request, size, work).await? {
             Called::Ended(messages) => messages.map_err(ToolError::into_protocol)?,
             Called::Asks(wanted) => return Ok(wanted.into()),
+            Called::Later(_) => return Err(only_tools()),
         };
         let messages = messages.into_iter().map(|message| {
             let role = if message.from_user {
@@ -240,6 +232,10 @@ impl<S: Send + Sync + 'static> Server<S> {
         let result = GetPromptResult::new(messages.collect()).with_description(entry.description);
         Ok(result.into())
     }
+}
+
+fn only_tools() -> ErrorData {
+    ErrorData::internal_error("only a tool's call goes on later", None)
 }
 
 pub(super) fn shown(name: &str) -> String {

@@ -4,13 +4,14 @@
 //! prompts themselves (`dispatch`).
 
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
-    CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse,
-    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, ResourceTemplate, ResourcesCapability, ServerCapabilities, ServerConfig,
-    SetLevelRequestMethod, SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter,
-    UnsubscribeRequestMethod, UnsubscribeRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
+    CompleteResult, CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams,
+    GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, JsonObject, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ResourceTemplate,
+    ResourcesCapability, ServerCapabilities, ServerConfig, SetLevelRequestMethod,
+    SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter, TASKS_EXTENSION_ID,
+    UnsubscribeRequestMethod, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -62,13 +63,20 @@ const REMOVED_METHODS: &[&str] = &[
     "logging/setLevel",
 ];
 
+/// As [`KNOWN_METHODS`], where tasks are offered.
+const TASK_METHODS: &[&str] = &["tasks/get", "tasks/update", "tasks/cancel"];
+
+fn misshapen(method: &str) -> ErrorData {
+    ErrorData::invalid_params(
+        format!("{method}: the parameters are missing or have the wrong shape"),
+        None,
+    )
+}
+
 /// The error for a request that no handler takes.
 pub(crate) fn not_handled(method: &str) -> ErrorData {
     if KNOWN_METHODS.contains(&method) {
-        return ErrorData::invalid_params(
-            format!("{method}: the parameters are missing or have the wrong shape"),
-            None,
-        );
+        return misshapen(method);
     }
     unknown_method(method)
 }
@@ -111,6 +119,10 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
         }
         if self.wrapper.levels.is_some() {
             capabilities.logging = Some(Default::default());
+        }
+        if self.offers_tasks() {
+            let extensions = capabilities.extensions.get_or_insert_default();
+            extensions.insert(TASKS_EXTENSION_ID.to_owned(), JsonObject::new());
         }
         ServerConfig::new(capabilities)
             .with_server_info(identity)
@@ -283,6 +295,36 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
         }
     }
 
+    async fn get_task(
+        &self,
+        params: GetTaskParams,
+        request: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let task = self.task(&params.task_id, &request).await;
+        task.map(GetTaskResult::new)
+            .map_err(|error| named(error, &request))
+    }
+
+    async fn update_task(
+        &self,
+        params: UpdateTaskParams,
+        request: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.update(&params.task_id, params.input_responses, &request)
+            .await
+            .map_err(|error| named(error, &request))
+    }
+
+    async fn cancel_task(
+        &self,
+        params: CancelTaskParams,
+        request: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.cancel(&params.task_id, &request)
+            .await
+            .map_err(|error| named(error, &request))
+    }
+
     /// What the protocol library could not make a request of its own of: methods nobody knows, and known
     /// ones with misshapen parameters.
     async fn on_custom_request(
@@ -292,6 +334,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
     ) -> Result<CustomResult, ErrorData> {
         if is_modern(&request) && REMOVED_METHODS.contains(&custom.method.as_str()) {
             return Err(unknown_method(&custom.method));
+        }
+        if self.offers_tasks() && TASK_METHODS.contains(&custom.method.as_str()) {
+            return Err(named(misshapen(&custom.method), &request));
         }
         if custom.method != "tools/call" {
             return Err(named(not_handled(&custom.method), &request));

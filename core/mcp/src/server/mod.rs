@@ -11,6 +11,7 @@ mod handler;
 mod problems;
 mod registry;
 mod subscribe;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::{BoxFuture, Wrapper};
-use crate::log::Levels;
+use crate::long::Longs;
 use crate::subscribe::Lookouts;
 use crate::{Caller, Memory, Prompt, Resource, Role, Tool, Watched};
 
@@ -73,6 +74,7 @@ impl<S: Send + Sync + 'static> Server<S> {
                 call_log,
                 caller: Arc::new(Caller::local("local", Role::Admin)),
                 levels: None,
+                longs: Arc::new(Longs::new()),
                 closing: CancellationToken::new(),
                 running: TaskTracker::new(),
                 memory: Memory::none(),
@@ -137,7 +139,7 @@ impl<S: Send + Sync + 'static> Server<S> {
     /// Offers log messages to clients: without this, [`CallContext::log`](crate::CallContext::log) does nothing.
     #[must_use]
     pub fn logs(mut self) -> Self {
-        self.wrapper.levels = Some(Levels::default());
+        self.wrapper.levels = Some(Arc::default());
         self
     }
 

@@ -11,8 +11,8 @@ use crate::decode::{self, Shape};
 use crate::prompt::PromptArguments;
 use crate::resource::Template;
 use crate::{
-    Answer, CallContext, Completing, Effect, IntoAnswer, Message, Prompt, Resource, ResourcePage,
-    ResourceRequest, Role, Sight, Tool, ToolError, Watched,
+    Answer, CallContext, Completing, Effect, IntoAnswer, Long, Message, Prompt, Resource,
+    ResourcePage, ResourceRequest, Role, Sight, Tool, ToolError, Watched,
 };
 
 type ToolHandler<S> = fn(
@@ -44,6 +44,7 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
             effect: T::EFFECT,
             role: T::ROLE,
             open_world: T::OPEN_WORLD,
+            long: T::LONG,
             input_schema: Arc::new(T::input_schema()),
             output_schema: T::Output::schema().map(Arc::new),
         };
@@ -71,6 +72,8 @@ pub struct ToolFacts {
     pub role: Role,
     /// Whether it may reach beyond this machine.
     pub open_world: bool,
+    /// Whether a call may go on after its first answer.
+    pub long: Long,
     /// The JSON schema of its arguments.
     pub input_schema: Arc<JsonObject>,
     /// The JSON schema of its structured answer, if it gives one.

@@ -164,7 +164,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         match called {
             Ok(Called::Ended(joined)) => joined,
             // Nothing was brought, and a look has nobody to ask.
-            Ok(Called::Asks(_)) | Err(_) => {
+            Ok(Called::Asks(_) | Called::Later(_)) | Err(_) => {
                 Err(ToolError::internal("a subscription asked something"))
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::Assigner;
 use crate::views::{Open, Row};
-use callboard_mcp::{CallContext, Effect, Id, Line, Render, Role, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Id, Line, Long, Render, Role, Tool, ToolError, Whole};
 use callboard_scheduling::{
     Filter, SchedulingError, State, Task, board_counts, task_get, task_list,
 };
@@ -15,6 +15,8 @@ use tokio::time::Instant;
 
 /// How long a wait lasts unless it says otherwise, in seconds.
 const DEFAULT_S: u32 = 30;
+/// How long a task waits unless it was asked for less.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest wait: some clients give up on a call after a minute.
 pub(super) const MAX_S: u32 = 45;
 /// A caller that asked for progress hears at least this often that we are still there.
@@ -89,9 +91,10 @@ impl Render for Waited {
 impl Tool<Assigner> for TaskWait {
     const NAME: &'static str = "task_wait";
     const TITLE: &'static str = "Wait for tasks";
-    const DESCRIPTION: &'static str = "Waits until tasks settle (done, dead, parked or cancelled), at most 45 s; call it again for longer.";
+    const DESCRIPTION: &'static str = "Waits until tasks settle (done, dead, parked or cancelled), at most 45 s; call it again for longer. As an MCP task: up to a day.";
     const EFFECT: Effect = Effect::ReadOnly;
     const ROLE: Role = Role::Viewer;
+    const LONG: Long = Long::Offered;
     type Params = Params;
     type Output = Waited;
 
@@ -100,12 +103,18 @@ impl Tool<Assigner> for TaskWait {
         params: Params,
         ctx: CallContext,
     ) -> Result<Waited, ToolError> {
-        let timeout = params.timeout_s.map_or(DEFAULT_S, Whole::get);
+        let asked = params.timeout_s.map(Whole::get);
+        let timeout = asked.unwrap_or(DEFAULT_S);
         let watch = Watch::new(params, board.now())?;
         // Before the first look, so that nothing can happen between the two unnoticed.
         let mut changes = board.store().changes();
         let began = Instant::now();
-        let end = began + Duration::from_secs(timeout.into());
+        let mut end = began + Duration::from_secs(timeout.into());
+        let seen = watch.look(&board).await?;
+        if !watch.is_over(&seen) && timeout > 0 && ctx.detach().await? {
+            // The client follows a task: only a time that it asked for ends this before the wait is over.
+            end = began + asked.map_or(A_DAY, |_| end - began);
+        }
         loop {
             let seen = watch.look(&board).await?;
             if watch.is_over(&seen) || Instant::now() >= end {

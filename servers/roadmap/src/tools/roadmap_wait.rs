@@ -4,7 +4,7 @@ use crate::desk::Run;
 use crate::place::{PathText, Place};
 use crate::progress::{Ended, Progress};
 use crate::state::Roadmaps;
-use callboard_mcp::{CallContext, Effect, Id, Render, Role, Tool, ToolError, Whole};
+use callboard_mcp::{CallContext, Effect, Id, Long, Render, Role, Tool, ToolError, Whole};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-const DEFAULT_S: u32 = 30;
+const DEFAULT_S: u64 = 30;
+/// How long a task waits unless it was asked for less.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many of the last events an answer tells.
 const LINES: usize = 20;
 /// How often the board is asked whether another process is still at work.
@@ -61,11 +63,12 @@ pub(crate) struct RoadmapWait;
 impl Tool<Roadmaps> for RoadmapWait {
     const NAME: &'static str = "roadmap_wait";
     const TITLE: &'static str = "Wait for a run";
-    const DESCRIPTION: &'static str = "Waits until a project's run ends, at most timeout_s; says how it stands and what \
+    const DESCRIPTION: &'static str = "Waits until a project's run ends, at most timeout_s (an MCP task: up to a day); says how it stands and what \
 happened meanwhile. Reports progress. Call it again while state is starting, running, stopping or elsewhere (another \
 process). Giving it up does not stop the run.";
     const EFFECT: Effect = Effect::ReadOnly;
     const ROLE: Role = Role::Viewer;
+    const LONG: Long = Long::Offered;
     type Params = RoadmapWaitParams;
     type Output = RoadmapWaitOutput;
 
@@ -74,23 +77,36 @@ process). Giving it up does not stop the run.";
         params: RoadmapWaitParams,
         ctx: CallContext,
     ) -> Result<RoadmapWaitOutput, ToolError> {
-        let limit = Duration::from_secs(params.timeout_s.map_or(DEFAULT_S, Whole::get).into());
-        let deadline = Instant::now() + limit;
+        let asked = params
+            .timeout_s
+            .map(|seconds| Duration::from_secs(seconds.get().into()));
         if let Some(id) = &params.run {
             let run = server.run(id)?;
-            return for_run(&run, deadline, &ctx).await;
+            return for_run(&run, asked, &ctx).await;
         }
         let place = server.place(params.path.as_ref()).await?;
         match server.desk(&place).last() {
-            Some(run) if !run.has_ended() => for_run(&run, deadline, &ctx).await,
-            last => for_another(&server, &place, last, deadline, &ctx).await,
+            Some(run) if !run.has_ended() => for_run(&run, asked, &ctx).await,
+            last => for_another(&server, &place, last, asked, &ctx).await,
         }
     }
 }
 
+/// Until when to wait. A client that follows a task waits to the end, unless it asked for less; the call is one
+/// from here on.
+async fn deadline(asked: Option<Duration>, ctx: &CallContext) -> Result<Instant, ToolError> {
+    let at_once = asked.is_some_and(|asked| asked.is_zero());
+    let unless_asked = if !at_once && ctx.detach().await? {
+        A_DAY
+    } else {
+        Duration::from_secs(DEFAULT_S)
+    };
+    Ok(Instant::now() + asked.unwrap_or(unless_asked))
+}
+
 async fn for_run(
     run: &Run,
-    deadline: Instant,
+    asked: Option<Duration>,
     ctx: &CallContext,
 ) -> Result<RoadmapWaitOutput, ToolError> {
     let mut watch = run.watch();
@@ -98,6 +114,10 @@ async fn for_run(
     // A run that has ended is told from its beginning.
     let from = if since.ended.is_some() { 0 } else { since.seq };
     let mut at = since;
+    if at.ended.is_some() {
+        return Ok(view(run, &at, from));
+    }
+    let deadline = deadline(asked, ctx).await?;
     while at.ended.is_none() {
         ctx.progress(at.seq, None, &at.words()).await;
         tokio::select! {
@@ -115,11 +135,16 @@ async fn for_another(
     server: &Roadmaps,
     place: &Place,
     last: Option<Arc<Run>>,
-    deadline: Instant,
+    asked: Option<Duration>,
     ctx: &CallContext,
 ) -> Result<RoadmapWaitOutput, ToolError> {
     let mut looks = 0;
+    let mut until = None;
     while let Some(pid) = server.elsewhere(place).await? {
+        let deadline = match until {
+            Some(until) => until,
+            None => *until.insert(deadline(asked, ctx).await?),
+        };
         if Instant::now() >= deadline {
             return Ok(elsewhere(pid));
         }
