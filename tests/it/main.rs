@@ -24,6 +24,7 @@ mod scenarios;
 mod serve;
 mod stdio;
 mod subscriptions;
+mod tasks;
 mod vault;
 mod workshop;
 mod wrong_input;

@@ -76,7 +76,7 @@ pub(crate) enum Called<T> {
     /// The client is to answer something and to call again.
     Asks(InputRequiredResult),
     /// It goes on, and is asked about by its id.
-    Later(LongRow),
+    Later(Box<LongRow>),
 }
 
 /// A call that is under way.

@@ -32,7 +32,7 @@ impl CallContext {
         max_tokens: u32,
     ) -> Result<String, ToolError> {
         self.needs(Ability::Sampling)?;
-        let question = SamplingMessage::user_text(prompt);
+        let question = SamplingMessage::user_text(callboard_redact::scrub(prompt));
         let params = CreateMessageRequestParams::new(vec![question], max_tokens);
         let request = InputRequest::CreateMessage(CreateMessageRequest::new(params));
         let asking = self.asking();

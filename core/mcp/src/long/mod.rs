@@ -144,8 +144,8 @@ impl LongCall {
             woken.as_mut().enable();
             let seen = self.store.read_now(|c| rows::look(c, &self.id));
             match seen.map_err(unsaved)? {
-                Some((standing, _, mut replies)) if standing.is_open() => {
-                    if let Some(reply) = replies.remove(key) {
+                Some(mut seen) if seen.standing.is_open() => {
+                    if let Some(reply) = seen.replies.remove(key) {
                         return Ok(reply);
                     }
                 }
@@ -181,7 +181,7 @@ impl LongCall {
         loop {
             tokio::time::sleep(LOOK).await;
             match self.store.read_now(|c| rows::look(c, &self.id)) {
-                Ok(Some((standing, ..))) if standing.is_open() => {}
+                Ok(Some(seen)) if seen.standing.is_open() => {}
                 Ok(_) => return,
                 Err(error) => tracing::debug!(%error, "a long call could not look at the board"),
             }
@@ -223,7 +223,7 @@ pub(crate) struct Offer {
     /// But for its id and the replies.
     new: NewCall,
     given_up: CancellationToken,
-    told: Mutex<Option<oneshot::Sender<LongRow>>>,
+    told: Mutex<Option<oneshot::Sender<Box<LongRow>>>>,
 }
 
 impl Slot {
@@ -289,7 +289,7 @@ impl Slot {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         // Whoever waited may be gone; the call was given up then, and ends as that.
-        let _ = told.map(|told| told.send(row));
+        let _ = told.map(|told| told.send(Box::new(row)));
         let _ = self.call.set(call);
         self.detached.cancel();
         Ok(true)

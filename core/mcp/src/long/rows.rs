@@ -191,17 +191,24 @@ pub(crate) fn find(
     )
 }
 
-/// What a running call looks at: how it stands, what it waits for, what was answered.
-pub(crate) fn look(
-    c: &mut dyn Conn,
-    id: &str,
-) -> Result<Option<(Standing, BTreeMap<String, Value>, BTreeMap<String, Value>)>, StoreError> {
+/// What a running call looks at.
+pub(crate) struct Look {
+    pub(crate) standing: Standing,
+    wanted: BTreeMap<String, Value>,
+    pub(crate) replies: BTreeMap<String, Value>,
+}
+
+/// How a call stands, what it waits for, what was answered.
+pub(crate) fn look(c: &mut dyn Conn, id: &str) -> Result<Option<Look>, StoreError> {
     c.query_one(
         "SELECT state, wanted, replies FROM mcp_calls WHERE id = ?1",
         params![id],
         |row| {
-            let standing = Standing::parse(&row.text(0)?)?;
-            Ok((standing, json(&row.text(1)?)?, json(&row.text(2)?)?))
+            Ok(Look {
+                standing: Standing::parse(&row.text(0)?)?,
+                wanted: json(&row.text(1)?)?,
+                replies: json(&row.text(2)?)?,
+            })
         },
     )
 }
@@ -234,14 +241,14 @@ pub(crate) fn want(
     key: &str,
     request: &Value,
 ) -> Result<(), StoreError> {
-    let Some((_, mut wanted, replies)) = look(c, id)? else {
+    let Some(mut seen) = look(c, id)? else {
         return Ok(());
     };
-    if replies.contains_key(key) {
+    if seen.replies.contains_key(key) {
         return Ok(());
     }
-    wanted.insert(key.to_owned(), request.clone());
-    put(c, now, id, &wanted, &replies)
+    seen.wanted.insert(key.to_owned(), request.clone());
+    put(c, now, id, &seen.wanted, &seen.replies)
 }
 
 /// Takes in the client's answers to what is asked; others are ignored, as the protocol wants it.
@@ -251,15 +258,15 @@ pub(crate) fn answer(
     id: &str,
     answers: &BTreeMap<String, Value>,
 ) -> Result<(), StoreError> {
-    let Some((_, mut wanted, mut replies)) = look(c, id)? else {
+    let Some(mut seen) = look(c, id)? else {
         return Ok(());
     };
     for (key, value) in answers {
-        if wanted.remove(key).is_some() {
-            replies.insert(key.clone(), value.clone());
+        if seen.wanted.remove(key).is_some() {
+            seen.replies.insert(key.clone(), value.clone());
         }
     }
-    put(c, now, id, &wanted, &replies)
+    put(c, now, id, &seen.wanted, &seen.replies)
 }
 
 /// How far it is, in words.

@@ -96,7 +96,7 @@ impl Wrapper {
         request: &RequestContext<RoleServer>,
         work: &LongWork,
         given_up: &CancellationToken,
-        tell: oneshot::Sender<LongRow>,
+        tell: oneshot::Sender<Box<LongRow>>,
     ) -> Offer {
         let caller = self.caller(request);
         Offer {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 pub(crate) use form::{fit, in_words, typed};
 
 use crate::ToolError;
+use crate::scrub::scrub_value;
 
 /// The field of [`Question::confirm`].
 const CONFIRM: &str = "confirm";
@@ -81,8 +82,10 @@ impl Question {
             .map(|field| field.name.as_str())
             .collect();
         let mut form = JsonObject::new();
+        let mut properties = Value::Object(properties);
+        scrub_value(&mut properties);
         form.insert("type".to_owned(), json!("object"));
-        form.insert("properties".to_owned(), Value::Object(properties));
+        form.insert("properties".to_owned(), properties);
         if !required.is_empty() {
             form.insert("required".to_owned(), json!(required));
         }

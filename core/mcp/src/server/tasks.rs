@@ -22,6 +22,7 @@ use crate::decode::object_bytes;
 use crate::long::rows::{self, LongRow, Standing};
 use crate::long::{LongWork, interrupted};
 use crate::memory::unsaved;
+use crate::scrub::scrub_value;
 use crate::{Effect, Long, Reply, ToolError, digest};
 
 /// How long a client should wait between two looks.
@@ -54,11 +55,13 @@ impl<S: Send + Sync + 'static> Server<S> {
     ) -> Result<(), ErrorData> {
         let row = self.long_row(id, request).await?;
         let mut answers = BTreeMap::new();
-        for (key, value) in responses {
+        for (key, mut value) in responses {
             let Some(wanted) = row.wanted.get(&key) else {
                 continue;
             };
             check(&key, wanted, &value)?;
+            // It is stored, and a person may have pasted a key that is in use.
+            scrub_value(&mut value);
             answers.insert(key, value);
         }
         if answers.is_empty() {
