@@ -15,12 +15,15 @@ mod context;
 mod decode;
 mod digest;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod gate;
 pub mod http;
 mod lines;
 mod log;
 mod long;
 mod memory;
+mod message;
 mod param;
 mod prompt;
 mod question;

@@ -11,16 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest, ErrorData,
-    GetMeta, JsonObject, JsonRpcMessage, MetaObject, ProtocolVersion, RequestId, RequestMetaObject,
-    ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientRequest, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion,
+    RequestId, ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
+use crate::message::{Refusal, read_line};
 use crate::server::not_handled;
 
 /// The longest line that is read; a longer one is skipped and answered with an error.
@@ -34,6 +33,7 @@ pub(crate) struct Lines<R, W> {
     read: BufReader<R>,
     line: Vec<u8>,
     skipping: Option<Skipped>,
+    longest: usize,
     outbox: Arc<Outbox<W>>,
     must_flush: bool,
     session_begun: bool,
@@ -66,6 +66,7 @@ where
             read: BufReader::with_capacity(READ_BYTES, read),
             line: Vec::new(),
             skipping: None,
+            longest: LINE_BYTES,
             outbox: Arc::new(Outbox::new(write)),
             must_flush: false,
             session_begun: false,
@@ -73,9 +74,15 @@ where
         }
     }
 
+    /// Takes lines of at most this many bytes.
+    pub(crate) fn longest(mut self, bytes: usize) -> Self {
+        self.longest = bytes;
+        self
+    }
+
     /// The next message, after answering the lines before it that were none. Everything that must outlive a
     /// dropped poll is in `self`: the library polls this beside other work and starts anew each time.
-    async fn next_message(&mut self) -> Option<ClientJsonRpcMessage> {
+    pub(crate) async fn next_message(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
             if mem::take(&mut self.must_flush) {
                 let flushed = FlushAgain(&mut self.must_flush);
@@ -115,7 +122,7 @@ where
         let end = available.iter().position(|byte| *byte == b'\n');
         let taken = end.map_or(available.len(), |end| end + 1);
         let piece = &available[..taken];
-        if self.skipping.is_none() && self.line.len() + taken > LINE_BYTES {
+        if self.skipping.is_none() && self.line.len() + taken > self.longest {
             self.skipping = Some(Skipped::new(mem::take(&mut self.line)));
         }
         match &mut self.skipping {
@@ -304,13 +311,6 @@ impl<W: AsyncWrite + Unpin> Outbox<W> {
     }
 }
 
-/// The answer to a line that is no message.
-#[derive(Debug, PartialEq)]
-struct Refusal {
-    id: Option<RequestId>,
-    error: ErrorData,
-}
-
 impl Skipped {
     fn new(line: Vec<u8>) -> Self {
         let mut skipped = Skipped {
@@ -366,95 +366,4 @@ fn value_after_key(text: &str) -> Option<(RequestId, &str)> {
     let mut values = serde_json::Deserializer::from_str(value).into_iter::<Value>();
     let id = serde_json::from_value(values.next()?.ok()?).ok()?;
     Some((id, &value[values.byte_offset()..]))
-}
-
-/// What tells a call from other messages; its parameters are skipped.
-#[derive(Deserialize)]
-struct Envelope<'l> {
-    jsonrpc: Option<&'l str>,
-    id: Option<RequestId>,
-    method: Option<&'l str>,
-}
-
-/// The rest of a call.
-#[derive(Deserialize)]
-struct CallBody {
-    params: PlainCall,
-}
-
-/// The parameters of a plain `tools/call`. One with more in it goes the library's way.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlainCall {
-    name: String,
-    arguments: Option<JsonObject>,
-    _meta: Option<JsonObject>,
-}
-
-/// The message in `line`; nothing for a blank line and for notifications that nobody understands.
-fn read_line(line: &[u8]) -> Result<Option<ClientJsonRpcMessage>, Box<Refusal>> {
-    let line = line
-        .strip_prefix(b"\xEF\xBB\xBF")
-        .unwrap_or(line)
-        .trim_ascii();
-    if line.is_empty() {
-        return Ok(None);
-    }
-    if let Some(call) = plain_call(line) {
-        return Ok(Some(call));
-    }
-    let error = match serde_json::from_slice(line) {
-        Ok(message) => return Ok(Some(message)),
-        Err(error) => error,
-    };
-    if let Ok(value) = serde_json::from_slice(line) {
-        return refuse_value(&value);
-    }
-    let message = format!(
-        "the line is not JSON: {}",
-        crate::clip(&error.to_string(), 200)
-    );
-    Err(Box::new(Refusal {
-        id: None,
-        error: ErrorData::parse_error(message, None),
-    }))
-}
-
-/// A `tools/call` read directly. The library tries each kind of message in turn, which costs several times
-/// as much, and most with large arguments.
-fn plain_call(line: &[u8]) -> Option<ClientJsonRpcMessage> {
-    let envelope: Envelope<'_> = serde_json::from_slice(line).ok()?;
-    if envelope.method != Some("tools/call") || envelope.jsonrpc != Some("2.0") {
-        return None;
-    }
-    let id = envelope.id?;
-    let CallBody { params: call } = serde_json::from_slice(line).ok()?;
-    let mut params = CallToolRequestParams::new(call.name);
-    params.arguments = call.arguments;
-    let mut request = CallToolRequest::new(params);
-    if let Some(meta) = call._meta {
-        request
-            .extensions
-            .insert(RequestMetaObject(MetaObject(meta)));
-    }
-    Some(ClientJsonRpcMessage::request(request.into(), id))
-}
-
-/// JSON that is no message: an answer to what asked for one, silence to a notification.
-fn refuse_value(value: &Value) -> Result<Option<ClientJsonRpcMessage>, Box<Refusal>> {
-    let id = value
-        .get("id")
-        .and_then(|id| serde_json::from_value(id.clone()).ok());
-    if id.is_none() && value.get("method").is_some() && value.get("id").is_none() {
-        return Ok(None);
-    }
-    let message = if value.is_array() {
-        "batches are not taken; send one message a line"
-    } else {
-        "the line is JSON but no JSON-RPC 2.0 message"
-    };
-    Err(Box::new(Refusal {
-        id,
-        error: ErrorData::invalid_request(message, None),
-    }))
 }

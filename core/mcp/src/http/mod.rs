@@ -20,6 +20,7 @@ mod request_id;
 mod route;
 mod session;
 mod stop;
+mod unfit;
 
 pub use limits::Limits;
 pub use listen::{ListenError, Listener, Plaintext};

@@ -12,10 +12,8 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use rmcp::model::ClientJsonRpcMessage;
+use hyper::body::{Body as _, Incoming};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -24,7 +22,8 @@ use super::answer::{self, Answer, code};
 use super::held::hold;
 use super::mount::Mount;
 use super::session::{Owner, Quota, Session, SessionError, Style};
-use super::{Http, Limits, Names, RequestId, request_id};
+use super::{Http, Limits, Names, RequestId, request_id, unfit};
+use crate::message::read_line;
 use crate::{Arrival, Caller, ErrorKind, Gate, Refusal, ToolError, Via};
 
 const HEADER_SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -150,6 +149,14 @@ impl Site {
             self.gate.turned_away(arrival, &refusal).await;
             return answer::error(refusal.status, code::NO_SESSION, &refusal.error, None, id);
         }
+        let ends_none = matches!(place, Place::Streamable(_))
+            && request.method() == Method::DELETE
+            && request.headers().contains_key(&HEADER_SESSION)
+            && shown.is_none();
+        if ends_none {
+            let refusal = no_session();
+            return answer::error(refusal.status, code::NO_SESSION, &refusal.error, None, id);
+        }
         let let_in = LetIn { caller, owner, id };
         match place {
             Place::Streamable(mount) => self.streamable(mount, request, let_in).await,
@@ -241,9 +248,9 @@ impl Site {
             Err(refused) => return *refused,
         };
         let peek = if head.method == Method::POST {
-            match peek(&body, id) {
-                Ok(peek) => peek,
-                Err(refused) => return *refused,
+            match peek(&body) {
+                Some(peek) => peek,
+                None => return unfit::no_message(&body, id),
             }
         } else {
             Peek::default()
@@ -256,13 +263,14 @@ impl Site {
         }
         let exchange = peek.is_exchange().then(|| self.exchanges.token());
         let (head, owner) = let_in.mark(head);
-        let answering = mount.streamable(Request::from_parts(head, Full::new(body)), owner);
+        let request = Request::from_parts(head, Full::new(body.clone()));
+        let answering = mount.streamable(request, owner);
         let Ok(answered) = tokio::time::timeout(self.limits.answer_within, answering).await else {
             let status = StatusCode::GATEWAY_TIMEOUT;
             return answer::error(status, code::INTERNAL, &too_late(), peek.id, id);
         };
         if answered.status().is_client_error() || answered.status().is_server_error() {
-            return explained(answered, peek.id, id).await;
+            return unfit::explained(answered, &body, peek.id, id).await;
         }
         // The exchange is over when its last byte is out.
         hold(answered, exchange)
@@ -302,23 +310,20 @@ impl Site {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
-        let peek = match peek(&body, id) {
-            Ok(peek) => peek,
-            Err(refused) => return *refused,
+        let Some(peek) = peek(&body) else {
+            return unfit::no_message(&body, id);
         };
         if self.is_ending() && peek.is_request() {
             return answer::refusal(&is_ending(), peek.id, id);
         }
-        let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
-            return *no_message(peek.id, id);
+        let message = match read_line(&body) {
+            Ok(Some(message)) => message,
+            Ok(None) => return unfit::accepted(),
+            Err(refused) => return unfit::refused(*refused, id),
         };
         let (head, _) = let_in.mark(head);
         match mount.message(&session, message, head) {
-            Ok(()) => {
-                let mut taken = Answer::new(answer::full("Accepted"));
-                *taken.status_mut() = StatusCode::ACCEPTED;
-                taken
-            }
+            Ok(()) => unfit::accepted(),
             Err(error) => answer::refusal(&not_taken(error), peek.id, id),
         }
     }
@@ -326,6 +331,7 @@ impl Site {
     /// The whole body, if it is not too long and comes in time.
     async fn body(&self, body: Incoming, id: &RequestId) -> Result<Bytes, Box<Answer>> {
         let limit = self.limits.body_bytes;
+        let announced = body.size_hint().lower();
         let collected = Limited::new(body, limit).collect();
         let refused = |status, error: ToolError| {
             let mut refused = answer::error(status, code::INVALID_REQUEST, &error, None, id);
@@ -335,16 +341,21 @@ impl Site {
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
             Box::new(refused)
         };
+        let too_long = || {
+            let error = ToolError::new(
+                ErrorKind::Limit,
+                format!("the message has more than {limit} bytes"),
+            )
+            .hint("put long content into a file and say where it is");
+            refused(StatusCode::PAYLOAD_TOO_LARGE, error)
+        };
+        // What says itself that it is too long need not come first.
+        if usize::try_from(announced).is_ok_and(|announced| announced > limit) {
+            return Err(too_long());
+        }
         match tokio::time::timeout(self.limits.body_within, collected).await {
             Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let error = ToolError::new(
-                    ErrorKind::Limit,
-                    format!("the message has more than {limit} bytes"),
-                )
-                .hint("put long content into a file and say where it is");
-                Err(refused(StatusCode::PAYLOAD_TOO_LARGE, error))
-            }
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
             Ok(Err(error)) => {
                 let error = ToolError::invalid(format!("the message could not be read: {error}"));
                 Err(refused(StatusCode::BAD_REQUEST, error))
@@ -404,99 +415,12 @@ fn session_named(request: &Request<Incoming>) -> Option<String> {
     ids.next().map(str::to_owned)
 }
 
-fn peek(body: &[u8], id: &RequestId) -> Result<Peek, Box<Answer>> {
-    let first = body.trim_ascii_start().first();
+fn peek(body: &[u8]) -> Option<Peek> {
     // An array would fill the fields in their order.
-    if first == Some(&b'{')
-        && let Ok(peek) = serde_json::from_slice(body)
-    {
-        return Ok(peek);
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return None;
     }
-    let (code, message) = if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
-        (
-            code::PARSE,
-            format!(
-                "the message is not JSON: {}",
-                crate::clip(&error.to_string(), 200)
-            ),
-        )
-    } else if first == Some(&b'[') {
-        (
-            code::INVALID_REQUEST,
-            "batches are not taken; send one message at a time".to_owned(),
-        )
-    } else {
-        (
-            code::INVALID_REQUEST,
-            "the message is JSON but no JSON-RPC 2.0 message".to_owned(),
-        )
-    };
-    let error = ToolError::invalid(message);
-    Err(Box::new(answer::error(
-        StatusCode::BAD_REQUEST,
-        code,
-        &error,
-        None,
-        id,
-    )))
-}
-
-fn no_message(message: Option<Value>, id: &RequestId) -> Box<Answer> {
-    let error = ToolError::invalid("the message is JSON but no JSON-RPC 2.0 message");
-    let status = StatusCode::BAD_REQUEST;
-    Box::new(answer::error(
-        status,
-        code::INVALID_REQUEST,
-        &error,
-        message,
-        id,
-    ))
-}
-
-/// An error answer of the protocol library, with the message's id and the request's.
-async fn explained(answered: Answer, message: Option<Value>, id: &RequestId) -> Answer {
-    let (mut head, body) = answered.into_parts();
-    let bytes = body
-        .collect()
-        .await
-        .map(|body| body.to_bytes())
-        .unwrap_or_default();
-    if head.status == StatusCode::NOT_FOUND && !bytes.starts_with(b"{") {
-        let refusal = no_session();
-        return answer::error(
-            refusal.status,
-            code::NO_SESSION,
-            &refusal.error,
-            message,
-            id,
-        );
-    }
-    let mut value: Value = match serde_json::from_slice(&bytes) {
-        Ok(value @ Value::Object(_)) => value,
-        _ => {
-            let code = match head.status {
-                status if status.is_server_error() => code::INTERNAL,
-                _ => code::INVALID_REQUEST,
-            };
-            let text = String::from_utf8_lossy(&bytes);
-            json!({ "jsonrpc": "2.0", "id": message, "error": { "code": code, "message": text } })
-        }
-    };
-    if let Some(error) = value.get_mut("error").and_then(Value::as_object_mut) {
-        let data = error.entry("data").or_insert_with(|| json!({}));
-        if data.is_null() {
-            *data = json!({});
-        }
-        if let Some(data) = data.as_object_mut() {
-            data.insert("requestId".to_owned(), json!(id.as_str()));
-        }
-    }
-    head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    Answer::from_parts(head, answer::full(value.to_string()))
+    serde_json::from_slice(body).ok()
 }
 
 fn turn_away(refusal: &Refusal, id: &RequestId) -> Answer {
@@ -513,7 +437,7 @@ fn is_ending() -> Refusal {
     }
 }
 
-fn no_session() -> Refusal {
+pub(super) fn no_session() -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,
         "session",

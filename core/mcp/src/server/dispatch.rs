@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::Server;
 use super::answer::contents;
 use super::registry::ToolEntry;
+use super::subscribe::MAX_URI;
 use super::tasks;
 use crate::ask::Brought;
 use crate::call::{BoxFuture, Called, Labels};
@@ -133,6 +134,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         let found = self
             .resources
             .iter()
+            .filter(|_| uri.len() <= MAX_URI)
             .find_map(|entry| Some((entry, entry.template.request(&uri)?)));
         let Some((entry, wanted)) = found else {
             self.wrapper.unknown("resource:unknown");

@@ -21,7 +21,7 @@ use crate::subscribe::{Held, Look, Watching};
 use crate::{ResourceRequest, ToolError, clip};
 
 /// Longer URIs name nothing of ours.
-const MAX_URI: usize = 2_048;
+pub(super) const MAX_URI: usize = 2_048;
 
 impl<S: Send + Sync + 'static> Server<S> {
     /// Whether anything here can be subscribed to.
