@@ -112,6 +112,7 @@ fn every_flag_in_the_documents_exists() {
     let all: String = [
         "run",
         "serve",
+        "audit",
         "token add",
         "token header",
         "init",

@@ -7,6 +7,7 @@
     reason = "tests start processes and fail loudly"
 )]
 
+mod access;
 mod agents;
 mod cli;
 mod clients;

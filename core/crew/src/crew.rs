@@ -16,6 +16,7 @@ use callboard_roadmap::NotUnderstood;
 use callboard_scheduling::{
     self as scheduling, Claim, Facts, Lease, Outcome, SchedulingError, State, Task,
 };
+use callboard_store::actor;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -207,7 +208,9 @@ impl Crew {
         ));
         let mut workers = tokio::task::JoinSet::new();
         for number in 1..=agents {
-            workers.spawn(self.clone().worker(number, lost.clone()));
+            // What a worker writes is written in the name of whoever had the crew work.
+            let work = self.clone().worker(number, lost.clone());
+            workers.spawn(actor::scope(actor::current(), work));
         }
         let mut failed = None;
         while let Some(joined) = workers.join_next().await {

@@ -3,6 +3,7 @@
 
 use callboard_console::ProcessId;
 use callboard_scheduling::{self as scheduling, Process, SchedulingError};
+use callboard_store::actor::{self, Actor};
 use callboard_store::{Clock, Store};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +47,8 @@ pub async fn run(store: Store, clock: Arc<dyn Clock>, stop: CancellationToken) {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(TICK) => {}
         }
-        if let Err(error) = tick(&store, clock.as_ref()).await {
+        let by = Arc::new(Actor::program("upkeep"));
+        if let Err(error) = actor::scope(by, tick(&store, clock.as_ref())).await {
             tracing::warn!(%error, "upkeep of the board failed; trying again");
         }
     }

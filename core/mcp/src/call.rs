@@ -11,6 +11,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use callboard_store::Clock;
+use callboard_store::actor::{self, Actor};
+use callboard_telemetry::audit::{self, Refusals};
 use callboard_telemetry::{CallLog, CallRow, Outcome};
 use rmcp::RoleServer;
 use rmcp::model::{ErrorData, InputRequiredResult, JsonObject};
@@ -26,7 +28,7 @@ use crate::log::Levels;
 use crate::long::rows::LongRow;
 use crate::long::{Longs, Slot};
 use crate::memory::Memory;
-use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Role, ToolError, digest};
+use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Role, ToolError, clip, digest};
 
 /// Nothing may block past 45 s; this ends what does in spite of it.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(55);
@@ -54,6 +56,8 @@ pub(crate) struct Wrapper {
     pub(crate) memory: Memory,
     /// The calls that go on after their first answer.
     pub(crate) longs: Arc<Longs>,
+    /// Where calls that a role may not make are written down.
+    pub(crate) refusals: Option<Refusals>,
 }
 
 /// What is recorded of a call besides how it ended.
@@ -81,6 +85,8 @@ pub(crate) enum Called<T> {
 
 /// A call that is under way.
 pub(crate) struct Begun {
+    /// In whose name it writes.
+    pub(crate) actor: Arc<Actor>,
     name: Cow<'static, str>,
     request_bytes: usize,
     at_ms: i64,
@@ -137,9 +143,15 @@ impl Wrapper {
         let ending = match self.admitted(labels, &begun).await? {
             Some(refused) => Ending::Returned(Err(refused)),
             None => {
-                supervise(work(begun.context.clone()), &begun.given_up, &request.ct)
-                    .instrument(begun.span.clone())
-                    .await
+                let by = Arc::clone(&begun.actor);
+                let work = actor::scope_now(Arc::clone(&by), || work(begun.context.clone()));
+                supervise(
+                    Box::pin(actor::scope(by, work)),
+                    &begun.given_up,
+                    &request.ct,
+                )
+                .instrument(begun.span.clone())
+                .await
             }
         };
         let (_, answer) = self.ended(&begun, ending, size);
@@ -177,6 +189,7 @@ impl Wrapper {
         let trace = context.trace();
         let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, http = context.http_request().map(tracing::field::display), trace);
         Begun {
+            actor: Arc::new(self.actor(&labels.name, &context, request)),
             name: labels.name.clone(),
             request_bytes: labels.request_bytes,
             at_ms: self.clock.now_ms(),
@@ -198,6 +211,7 @@ impl Wrapper {
     ) -> Result<Option<ToolError>, ErrorData> {
         let caller = begun.context.caller();
         if caller.role < labels.role {
+            self.write_down(&begun.actor);
             return Ok(Some(forbidden(&labels.name, labels.role, caller)));
         }
         let taken = begun.context.asking().take_in(labels.brought).await;
@@ -244,6 +258,46 @@ impl Wrapper {
         begun.span.in_scope(|| log(&row));
         self.call_log.record(row);
         (outcome, answer)
+    }
+
+    /// In whose name the call writes.
+    fn actor(
+        &self,
+        name: &str,
+        context: &CallContext,
+        request: &RequestContext<RoleServer>,
+    ) -> Actor {
+        let caller = context.caller();
+        let client = request.peer.peer_info();
+        let client = client.map(|info| {
+            let client = &info.client_info;
+            let text = format!("{} {}", client.name, client.version);
+            clip(&text, 80).to_string()
+        });
+        let id = match context.http_request() {
+            Some(id) => id.as_str().to_owned(),
+            None => clip(&context.request_id(), 80).to_string(),
+        };
+        Actor {
+            token: caller.token.clone(),
+            client,
+            from: caller.from.map(|from| from.to_string()),
+            request: Some(id),
+            ..Actor::new(
+                &caller.name,
+                caller.via.as_str(),
+                &format!("{}.{name}", self.server),
+            )
+        }
+    }
+
+    fn write_down(&self, actor: &Actor) {
+        if let Some(refusals) = &self.refusals {
+            refusals.record(audit::Refusal {
+                reason: "forbidden",
+                actor: actor.clone(),
+            });
+        }
     }
 
     fn wanted_logs(&self, request: &RequestContext<RoleServer>) -> Option<Level> {

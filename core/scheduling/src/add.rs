@@ -6,7 +6,8 @@ use crate::model::State;
 use crate::query::task_by_key;
 use crate::rank::rank;
 use crate::task::{NewTask, Task, json_text, task_columns, task_from};
-use callboard_store::{Conn, params};
+use crate::trace;
+use callboard_store::{Conn, Value, params};
 use std::collections::HashMap;
 
 /// The most tasks that one call may post.
@@ -141,6 +142,11 @@ fn insert(c: &mut dyn Conn, now: i64, id: &str, new: &NewTask) -> Result<Task, S
     )?;
     let task = task.ok_or_else(|| SchedulingError::no_task(id))?;
     deps::link(c, id, &needs)?;
+    let detail = [
+        ("queue", Value::from(new.queue.as_str())),
+        ("to", state.as_str().into()),
+    ];
+    trace::written(c, now, "task_add", id, &detail)?;
     Ok(task)
 }
 

@@ -4,7 +4,8 @@ use crate::claim::{Lease, Process, attempt_end, held, task_interrupt};
 use crate::error::SchedulingError;
 use crate::model::Outcome;
 use crate::task::{count, json_from, json_text};
-use callboard_store::{Conn, Row, StoreError, params};
+use crate::trace;
+use callboard_store::{Conn, Row, StoreError, Value, params};
 use serde::{Deserialize, Serialize};
 
 /// One attempt at a task.
@@ -223,7 +224,11 @@ pub fn attempt_record(
         "UPDATE tasks SET progress = COALESCE(?2, progress), updated_at = ?3 WHERE seq = ?1",
         params![row.seq, facts.step.as_deref(), now],
     )?;
-    Ok(())
+    let detail = [
+        ("attempt", Value::from(row.attempt.as_deref())),
+        ("step", facts.step.as_deref().into()),
+    ];
+    trace::written(c, now, "attempt_record", &lease.task, &detail)
 }
 
 /// Adds to the facts of an attempt that has ended: what cleaning up found.

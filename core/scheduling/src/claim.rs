@@ -12,7 +12,8 @@ use crate::task::{
     DEFAULT_QUEUE, MAX_BACKOFF_MS, MAX_INTERRUPTIONS, TASK_COLUMN_COUNT, Task, check_name,
     check_range, check_text, json_text, task_columns, task_from,
 };
-use callboard_store::{Conn, params};
+use crate::trace;
+use callboard_store::{Conn, Value, params};
 use serde_json::Value as Json;
 
 /// How long a lease holds without a heartbeat, unless the claim says otherwise: five minutes.
@@ -112,6 +113,12 @@ pub fn task_claim(
             now
         ],
     )?;
+    let detail = [
+        ("attempt", Value::from(attempt)),
+        ("worker", claim.worker.as_str().into()),
+        ("fence", task.fence.into()),
+    ];
+    trace::written(c, now, "task_claim", &task.id, &detail)?;
     Ok(Some(task))
 }
 
@@ -206,6 +213,7 @@ pub fn task_finish(
     )?;
     let task = finished.ok_or_else(|| lost_race(&lease.task, &row, Event::Finish))?;
     attempt_end(c, now, row.attempt.as_deref(), Outcome::Done, None)?;
+    trace::moved(c, now, &lease.task, Event::Finish, row.state, to)?;
     follow_dependents(c, now, row.seq)?;
     Ok(task)
 }
@@ -391,7 +399,8 @@ pub(crate) fn settle(
         "UPDATE tasks SET state = ?2, reason = COALESCE(?3, reason), lease_until = NULL, finished_at = ?4, updated_at = ?4 WHERE seq = ?1 AND state = ?5 AND fence = ?6",
         params![row.seq, to.as_str(), reason, now, row.state.as_str(), row.fence],
     )?;
-    raced(id, row, event, changed)
+    raced(id, row, event, changed)?;
+    trace::moved(c, now, id, event, row.state, to)
 }
 
 /// Puts a task back where it can be claimed, at once or at `due`.
@@ -411,6 +420,7 @@ pub(crate) fn requeue(
         params![row.seq, to.as_str(), reason, due_at, due, rank(due, row.priority), now, row.state.as_str(), row.fence],
     )?;
     raced(id, row, event, changed)?;
+    trace::moved(c, now, id, event, row.state, to)?;
     // A dependency may have been run again while this one was at work.
     if row.waiting_on > 0 && to != State::Waiting {
         recount(c, now, row.seq)?;

@@ -9,7 +9,8 @@ use crate::rank::rank;
 use crate::task::{
     Task, check_metadata, check_priority, check_tags, check_text, check_title, json_text,
 };
-use callboard_store::{Conn, params};
+use crate::trace;
+use callboard_store::{Conn, Value, params};
 use serde_json::Value as Json;
 
 /// Changes to a task; `None` leaves a field as it is.
@@ -76,10 +77,31 @@ pub fn task_update(
             params![row.seq, &json_text(metadata)?, now],
         )?;
     }
+    trace::written(
+        c,
+        now,
+        "task_update",
+        id,
+        &[("fields", fields(change).as_str().into())],
+    )?;
     if let Some(on) = &change.depends_on {
         task_depend(c, now, id, on)?;
     }
     task_get(c, id)
+}
+
+/// The names of what changes; never what it was or becomes.
+fn fields(change: &Change) -> String {
+    let fields = [
+        ("priority", change.priority.is_some()),
+        ("title", change.title.is_some()),
+        ("prompt", change.prompt.is_some()),
+        ("tags", change.tags.is_some()),
+        ("metadata", change.metadata.is_some()),
+        ("depends_on", change.depends_on.is_some()),
+    ];
+    let changed = fields.iter().filter(|(_, changed)| *changed);
+    changed.map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
 }
 
 /// Calls a task off. A running attempt loses its lease: its late finish is refused.
@@ -167,6 +189,11 @@ pub fn task_shelve(
             "UPDATE tasks SET archived_at = ?2, updated_at = ?3 WHERE seq = ?1",
             params![row.seq, at, now],
         )?;
+        let verb = match shelf {
+            Shelf::Archive => "task_archive",
+            Shelf::Restore => "task_restore",
+        };
+        trace::written(c, now, verb, id, &[])?;
     }
     task_get(c, id)
 }
@@ -192,5 +219,11 @@ pub fn task_delay(c: &mut dyn Conn, now: i64, id: &str, due: i64) -> Result<Task
         "UPDATE tasks SET state = ?2, due_at = ?3, ready_at = ?4, rank = ?5, updated_at = ?6 WHERE seq = ?1 AND state = ?7",
         params![row.seq, to.as_str(), due, ready_at, rank(ready_at, row.priority), now, row.state.as_str()],
     )?;
+    let detail = [
+        ("from", Value::from(row.state.as_str())),
+        ("to", to.as_str().into()),
+        ("due", due.into()),
+    ];
+    trace::written(c, now, "task_delay", id, &detail)?;
     task_get(c, id)
 }

@@ -6,6 +6,7 @@ use crate::model::{Event, State, next};
 use crate::query::{self, load};
 use crate::rank::rank;
 use crate::task::state_from;
+use crate::trace;
 use callboard_store::{Conn, params};
 use std::collections::HashMap;
 
@@ -66,6 +67,7 @@ pub fn task_depend(
     }
     c.execute("DELETE FROM task_deps WHERE task = ?1", params![row.seq])?;
     link(c, id, &needs)?;
+    trace::written(c, now, "task_depend", id, &[])?;
     recount(c, now, row.seq)
 }
 
@@ -95,15 +97,20 @@ pub(crate) fn recount(c: &mut dyn Conn, now: i64, seq: i64) -> Result<(), Schedu
         _ => None,
     };
     let to = match event {
-        Some(event) => next(state, event).ok_or(SchedulingError::Illegal { id, state, event })?,
+        Some(event) => next(state, event).ok_or_else(|| SchedulingError::Illegal {
+            id: id.clone(),
+            state,
+            event,
+        })?,
         None => state,
     };
     let ready_at = due_at.unwrap_or(now).max(now);
-    if event.is_some() {
+    if let Some(event) = event {
         c.execute(
             "UPDATE tasks SET waiting_on = ?2, state = ?3, ready_at = ?4, rank = ?5, updated_at = ?6 WHERE seq = ?1 AND state = ?7",
             params![seq, waiting, to.as_str(), ready_at, rank(ready_at, u8::try_from(priority).unwrap_or(0)), now, state.as_str()],
         )?;
+        trace::moved(c, now, &id, event, state, to)?;
     } else {
         c.execute(
             "UPDATE tasks SET waiting_on = ?2 WHERE seq = ?1",

@@ -5,6 +5,7 @@ use crate::claim::{Failure, Process, by_process, fail_row, step};
 use crate::error::SchedulingError;
 use crate::model::{Event, Outcome, State};
 use crate::query::{load, span};
+use crate::trace;
 use callboard_store::{Conn, Row, StoreError, params};
 
 /// How many rows one sweep touches at most, so that it never holds the write lock for long.
@@ -47,11 +48,17 @@ pub fn sweep_due(c: &mut dyn Conn, now: i64) -> Result<bool, SchedulingError> {
 fn promote_due(c: &mut dyn Conn, now: i64) -> Result<usize, SchedulingError> {
     // Its place in the queue counts from when it was due, not from when somebody looked.
     let to = step("", State::Scheduled, Event::Promote)?;
-    Ok(c.execute(
+    let promoted = c.query(
         "UPDATE tasks SET state = ?3, updated_at = ?1 WHERE seq IN
-             (SELECT seq FROM tasks WHERE state = 'scheduled' AND due_at <= ?1 ORDER BY due_at LIMIT ?2)",
+             (SELECT seq FROM tasks WHERE state = 'scheduled' AND due_at <= ?1 ORDER BY due_at LIMIT ?2)
+         RETURNING id",
         params![now, BATCH, to.as_str()],
-    )?)
+        |row| row.text(0),
+    )?;
+    for id in &promoted {
+        trace::moved(c, now, id, Event::Promote, State::Scheduled, to)?;
+    }
+    Ok(promoted.len())
 }
 
 fn expire_leases(c: &mut dyn Conn, now: i64) -> Result<usize, SchedulingError> {

@@ -16,6 +16,7 @@ mod query;
 mod rank;
 mod schema;
 mod task;
+mod trace;
 
 pub use add::{BulkTask, MAX_BULK, Posted, task_add, task_add_many};
 pub use attempt::{

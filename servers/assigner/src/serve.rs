@@ -4,6 +4,7 @@ use crate::assigner::{Assigner, open};
 use crate::{prompts, resources, tools};
 use callboard_config::{Config, Environment, LogStyle};
 use callboard_mcp::{Caller, Memory, Server, ServerSpec};
+use callboard_telemetry::audit::Refusals;
 use callboard_telemetry::{CallLog, LogFormat, init_tracing};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
@@ -93,9 +94,11 @@ pub fn mount(environment: &Environment, config: Config) -> anyhow::Result<Server
     let board = &config.board.value;
     let state = Arc::new(open(board)?);
     let upkeep = Upkeep::start(&state);
+    let refusals = Refusals::new(state.store().clone(), Arc::clone(state.clock()));
     let role = config.access.stdio_role.as_str();
     let server = server(state, CallLog::open(board))
         .caller(Caller::configured(environment.user(), role))
+        .refusals(refusals)
         .ready(|state| async move { state.ready().await })
         .on_shutdown(move |_| {
             let ending = upkeep.end();

@@ -3,6 +3,7 @@
 //! For: turning what was typed into calls of the core, and what comes back into something to read.
 //! Not for: deciding anything about tasks, git or agents.
 
+mod audit;
 mod doctor;
 mod example;
 mod hidden;
@@ -49,6 +50,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make, list and revoke the tokens that HTTP clients show.
     Token(token::TokenArgs),
+    /// Show who changed what on the board, why and from where.
+    Audit(audit::AuditArgs),
     /// Write the servers into an MCP client's file, keeping what is there; undo it.
     Init(init::InitArgs),
     /// Run scenario files against MCP servers, ours or any.
@@ -140,6 +143,7 @@ fn dispatch(arguments: Arguments, environment: Environment) -> anyhow::Result<Ex
         Command::Roadmap(args) => serve(&args, &environment, callboard_roadmap_server::serve),
         Command::Serve(args) => serve::serve(&args, &environment),
         Command::Token(args) => token::token(&args, &environment, &mut out),
+        Command::Audit(args) => audit::audit(&args, &environment, &mut out),
         Command::Init(args) => init::init(&args, &environment, &mut out),
         Command::Test(args) => test::test(&args, &environment, &mut out),
         Command::Doctor(args) => doctor::doctor(&args, &environment, &mut out),

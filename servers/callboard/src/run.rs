@@ -4,6 +4,7 @@ use crate::{example, show};
 use anyhow::Context as _;
 use callboard_config::{Config, Environment, Overrides, Projects};
 use callboard_crew::{Again, Agent, Crew, Report, Setup, users_vault};
+use callboard_store::actor::{self, Actor};
 use callboard_store::{Clock, Ids, SystemClock};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -104,6 +105,7 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
         .root()
         .to_path_buf();
     let again = go_on(args, &environment, &root);
+    let user = environment.user();
     let config = Config::load(&environment, Some(&root), &overrides(args))?;
     callboard_telemetry::init_tracing(config.log.level.value.as_str(), log_format(&config))?;
     let program = callboard_console::this_program()?;
@@ -140,7 +142,8 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     let stop = CancellationToken::new();
     let shown = tokio::spawn(show::follow(crew.events(), style(args)));
     tokio::spawn(stop_on_signal(stop.clone()));
-    let report = crew.run(stop.clone()).await;
+    let actor = Arc::new(Actor::command(&user, "run"));
+    let report = actor::scope(actor, crew.run(stop.clone())).await;
     // The listener ends with the last sender.
     drop(crew);
     let _ = tokio::time::timeout(Duration::from_secs(2), shown).await;

@@ -80,11 +80,13 @@ async fn run(
     let http = Http::new(Arc::clone(&gate) as Arc<dyn Gate>)
         .names(names(&config.serve, &listener)?)
         .limits(limits(&config.serve))
-        .mount(callboard_assigner_server::mount(
-            &environment,
-            config.clone(),
-        )?)
-        .mount(callboard_roadmap_server::mount(environment, config)?);
+        .mount(
+            callboard_assigner_server::mount(&environment, config.clone())?
+                .refusals(gate.refusals().clone()),
+        )
+        .mount(
+            callboard_roadmap_server::mount(environment, config)?.refusals(gate.refusals().clone()),
+        );
     writeln!(std::io::stdout(), "listening on {}", listener.url())?;
     let served = http.serve(listener, stop).await;
     gate.refusals().flush().await;

@@ -7,6 +7,7 @@ use crate::errors;
 use crate::progress::{Ended, Progress};
 use callboard_crew::{Crew, CrewError, Event, Report};
 use callboard_mcp::ToolError;
+use callboard_store::actor;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -69,7 +70,8 @@ impl Run {
             stop: CancellationToken::new(),
             progress: watch::channel(Progress::default()).0,
         });
-        tokio::spawn(follow(Arc::clone(&run), run.crew.events()));
+        let work = follow(Arc::clone(&run), run.crew.events());
+        tokio::spawn(actor::scope(actor::current(), work));
         run
     }
 
@@ -164,7 +166,8 @@ impl Run {
 /// leave it running for ever.
 async fn follow(run: Arc<Run>, mut events: Receiver<Event>) {
     let (crew, stop) = (run.crew.clone(), run.stop.clone());
-    let mut work = tokio::spawn(async move { crew.run(stop).await });
+    let by = actor::current();
+    let mut work = tokio::spawn(actor::scope(by, async move { crew.run(stop).await }));
     let joined = loop {
         tokio::select! {
             biased;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use callboard_store::{Clock, SystemClock};
 use callboard_telemetry::CallLog;
+use callboard_telemetry::audit::Refusals;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -78,6 +79,7 @@ impl<S: Send + Sync + 'static> Server<S> {
                 closing: CancellationToken::new(),
                 running: TaskTracker::new(),
                 memory: Memory::none(),
+                refusals: None,
             },
             shutdown: None,
             ready: None,
@@ -97,6 +99,14 @@ impl<S: Send + Sync + 'static> Server<S> {
     #[must_use]
     pub fn caller(mut self, caller: Caller) -> Self {
         self.wrapper.caller = Arc::new(caller);
+        self
+    }
+
+    /// Writes calls that their caller's role does not allow into the audit. Unless this is said, only the log has
+    /// them.
+    #[must_use]
+    pub fn refusals(mut self, refusals: Refusals) -> Self {
+        self.wrapper.refusals = Some(refusals);
         self
     }
 
