@@ -11,7 +11,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("callboard-console", &["callboard-redact"]),
     ("callboard-worktree", &[]),
     ("callboard-roadmap", &[]),
-    ("callboard-scenario", &[]),
+    ("callboard-scenario", &["callboard-redact"]),
     (
         "callboard-telemetry",
         &["callboard-redact", "callboard-store"],

@@ -10,12 +10,14 @@ mod read;
 pub mod report;
 mod rig;
 mod run;
+mod secrets;
 mod values;
 mod wire;
 
 pub use read::{LoadError, find, load, parse};
 pub use report::{Failure, Outcome, Report, Verdict};
 pub use run::{Options, run};
+pub use secrets::{Refused, Secrets, resolve};
 
 /// The JSON Schema of the format, for editors and for the file beside our own scenarios.
 #[must_use]

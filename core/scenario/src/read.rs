@@ -2,12 +2,14 @@
 //!
 //! For: finding them, parsing them, and saying at which line and column one is wrong. Not for: running them.
 
+mod named;
 mod verbs;
 
 use crate::format::{At, Check, Expect, PathCheck, Scenario, Step};
 use crate::nearest::hint;
 use std::path::{Path, PathBuf};
 
+pub(crate) use named::misplaced;
 pub(crate) use verbs::verb;
 
 /// A file that can't be used.
@@ -106,8 +108,15 @@ pub fn load(file: &Path) -> Result<Scenario, LoadError> {
 pub fn parse(file: &Path, text: &str) -> Result<Scenario, LoadError> {
     // As in YAML 1.2, which editors follow: `no` and `n` are texts.
     let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
-    let scenario: Scenario = serde_saphyr::from_str_with_options(text, options)
+    let mut scenario: Scenario = serde_saphyr::from_str_with_options(text, options.clone())
         .map_err(|error| explain(file, &error))?;
+    let named = named::secrets(text, options).map_err(|error| explain(file, &error))?;
+    scenario.secrets = named.map_err(|wrong| LoadError {
+        file: file.to_owned(),
+        line: wrong.line,
+        column: wrong.column,
+        message: wrong.value,
+    })?;
     let reader = Reader {
         file,
         scenario: &scenario,

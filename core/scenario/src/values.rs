@@ -5,6 +5,7 @@
 use crate::format::{Amount, Capture, CaptureFrom};
 use crate::judge::Evidence;
 use crate::nearest::hint;
+use crate::secrets::{PREFIX, Secrets};
 use regex::Regex;
 use serde_json::{Map, Value};
 use serde_json_path::JsonPath;
@@ -18,6 +19,8 @@ pub(crate) struct Fixed {
     pub(crate) env: BTreeMap<String, String>,
     /// `${tmp}`, `${home}`, `${here}`, `${program}`.
     pub(crate) words: BTreeMap<&'static str, String>,
+    /// For `${vault:NAME}`, where that may stand.
+    pub(crate) secrets: Secrets,
 }
 
 /// The variables that a step sees.
@@ -33,12 +36,14 @@ pub(crate) type Wrong = String;
 impl Scope {
     /// A text with its variables in place.
     pub(crate) fn text(&self, text: &str) -> Result<String, Wrong> {
-        self.fill(text, plain)
+        fill(text, |name| self.get(name).map(|value| plain(&value)))
     }
 
     /// A pattern; what variables hold is taken literally.
     pub(crate) fn pattern(&self, pattern: &str) -> Result<Regex, Wrong> {
-        let filled = self.fill(pattern, |value| regex::escape(&plain(value)))?;
+        let filled = fill(pattern, |name| {
+            self.get(name).map(|value| regex::escape(&plain(&value)))
+        })?;
         Regex::new(&filled)
             .map_err(|error| format!("the pattern {filled:?} can't be read: {error}"))
     }
@@ -73,6 +78,23 @@ impl Scope {
             .collect()
     }
 
+    /// The same for headers and environments of servers, the only places where a secret may stand.
+    pub(crate) fn texts_with_secrets(
+        &self,
+        map: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, Wrong> {
+        let get = |name: &str| match name.strip_prefix(PREFIX) {
+            None => self.get(name).map(|value| plain(&value)),
+            Some(secret) => match self.fixed.secrets.get(secret) {
+                Some(value) => Ok(value.expose().to_owned()),
+                None => Err(format!("nobody was asked for the secret {secret}")),
+            },
+        };
+        map.iter()
+            .map(|(key, text)| Ok((self.text(key)?, fill(text, get)?)))
+            .collect()
+    }
+
     /// A list of texts with their variables in place.
     pub(crate) fn list(&self, list: &[String]) -> Result<Vec<String>, Wrong> {
         list.iter().map(|text| self.text(text)).collect()
@@ -92,29 +114,10 @@ impl Scope {
         }
     }
 
-    fn fill(&self, text: &str, show: impl Fn(&Value) -> String) -> Result<String, Wrong> {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("${") {
-            if rest[..at].ends_with('$') {
-                out.push_str(&rest[..at]);
-                out.push('{');
-                rest = &rest[at + 2..];
-                continue;
-            }
-            out.push_str(&rest[..at]);
-            let inner = &rest[at + 2..];
-            let end = inner.find('}').ok_or_else(|| {
-                format!("{text:?} has a ${{ without its }}; write $${{ for a plain one")
-            })?;
-            out.push_str(&show(&self.get(&inner[..end])?));
-            rest = &inner[end + 1..];
-        }
-        out.push_str(rest);
-        Ok(out)
-    }
-
     fn get(&self, name: &str) -> Result<Value, Wrong> {
+        if let Some(secret) = name.strip_prefix(PREFIX) {
+            return Err(crate::read::misplaced(secret));
+        }
         if let Some(variable) = name.strip_prefix("env:") {
             return self.fixed.env.get(variable).cloned().map(Value::String).ok_or_else(|| {
                 format!("the environment variable {variable} is not set; set it before the test is run")
@@ -159,6 +162,39 @@ impl Scope {
     }
 }
 
+/// A text with what `show` says in the place of each `${name}`.
+fn fill(text: &str, mut show: impl FnMut(&str) -> Result<String, Wrong>) -> Result<String, Wrong> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        if rest[..at].ends_with('$') {
+            out.push_str(&rest[..at]);
+            out.push('{');
+            rest = &rest[at + 2..];
+            continue;
+        }
+        out.push_str(&rest[..at]);
+        let inner = &rest[at + 2..];
+        let end = inner.find('}').ok_or_else(|| {
+            format!("{text:?} has a ${{ without its }}; write $${{ for a plain one")
+        })?;
+        out.push_str(&show(&inner[..end])?);
+        rest = &inner[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// The names that stand in a text as `${name}`.
+pub(crate) fn references(text: &str) -> Result<Vec<String>, Wrong> {
+    let mut names = Vec::new();
+    fill(text, |name| {
+        names.push(name.to_owned());
+        Ok(String::new())
+    })?;
+    Ok(names)
+}
+
 /// The name, when the whole text is one reference.
 fn sole(text: &str) -> Option<&str> {
     let name = text.strip_prefix("${")?.strip_suffix('}')?;
@@ -175,9 +211,11 @@ fn plain(value: &Value) -> String {
 /// A value, short enough for a message.
 pub(crate) fn brief(value: &Value) -> String {
     let text = value.to_string();
+    // Before it is cut: half a secret is not found any more.
+    let text = callboard_redact::scrub(&text);
     match text.char_indices().nth(200) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.into_owned(),
     }
 }
 
@@ -267,6 +305,7 @@ mod tests {
             fixed: Arc::new(Fixed {
                 env: BTreeMap::from([("TOKEN".to_owned(), "t0".to_owned())]),
                 words: BTreeMap::from([("tmp", "/t".to_owned())]),
+                secrets: Secrets::default(),
             }),
         }
     }
@@ -301,6 +340,26 @@ mod tests {
         );
         assert!(scope.text("${fence.x}").unwrap_err().contains("holds no x"));
         assert!(scope.text("${fence").unwrap_err().contains("without its }"));
+    }
+
+    #[test]
+    fn secrets_are_filled_in_only_where_they_may_stand() {
+        let mut scope = scope(&json!({"n": 7, "later": "${vault:KEY}"}));
+        let secret = callboard_redact::Secret::new("canary-of-values".to_owned());
+        scope.fixed = Arc::new(Fixed {
+            secrets: Secrets::of([("KEY", secret)]),
+            ..Fixed::default()
+        });
+        let texts = BTreeMap::from([("a".to_owned(), "${n} ${vault:KEY} $${n}".to_owned())]);
+        let filled = scope.texts_with_secrets(&texts).unwrap();
+        assert_eq!(filled["a"], "7 canary-of-values ${n}");
+        let refused = scope.texts(&texts).unwrap_err();
+        assert!(refused.contains("can stand only in"), "{refused}");
+        assert!(scope.value(&json!("${vault:KEY}")).is_err());
+        // What a variable holds is not looked at again: a server could write it.
+        let texts = BTreeMap::from([("a".to_owned(), "${later}".to_owned())]);
+        let filled = scope.texts_with_secrets(&texts).unwrap();
+        assert_eq!(filled["a"], "${vault:KEY}");
     }
 
     #[test]

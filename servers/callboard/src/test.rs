@@ -3,12 +3,16 @@
 //! Not for: what a scenario may say, or how it is run; that is `core/scenario`.
 
 use anyhow::{Context, bail};
-use callboard_config::Environment;
-use callboard_scenario::{LoadError, Options, Report, format::Scenario, report};
+use callboard_config::{Config, Environment, Overrides};
+use callboard_crew::users_vault;
+use callboard_scenario::{LoadError, Options, Refused, Report, Secrets, format::Scenario, report};
+use callboard_store::SystemClock;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// How many messages of each server a failure shows.
@@ -95,7 +99,8 @@ pub fn test(
         );
     }
     let scenarios = chosen(args)?;
-    let options = options(args, environment)?;
+    let secrets = secrets(&scenarios, environment)?;
+    let options = options(args, environment, secrets)?;
     let colour = if std::io::stdout().is_terminal() && environment.get("NO_COLOR").is_none() {
         report::Colour::Always
     } else {
@@ -141,10 +146,7 @@ fn chosen(args: &TestArgs) -> anyhow::Result<Vec<(PathBuf, Scenario)>> {
             Err(error) => wrong.push(error),
         }
     }
-    if !wrong.is_empty() {
-        let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-        bail!("{}", lines.join("\n"));
-    }
+    refuse(&wrong)?;
     if !args.filter.is_empty() {
         scenarios
             .retain(|(file, scenario)| args.filter.iter().any(|word| fits(word, file, scenario)));
@@ -153,6 +155,43 @@ fn chosen(args: &TestArgs) -> anyhow::Result<Vec<(PathBuf, Scenario)>> {
         }
     }
     Ok(scenarios)
+}
+
+fn refuse(wrong: &[LoadError]) -> anyhow::Result<()> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    bail!("{}", lines.join("\n"))
+}
+
+/// What the scenarios name of the user's vault, which is opened only if they do. All of it is there before the first
+/// runs, so that a passphrase is asked for once.
+fn secrets(
+    scenarios: &[(PathBuf, Scenario)],
+    environment: &Environment,
+) -> anyhow::Result<Secrets> {
+    if scenarios
+        .iter()
+        .all(|(_, scenario)| scenario.secrets.is_empty())
+    {
+        return Ok(Secrets::default());
+    }
+    let config = Config::load(environment, None, &Overrides::default())?;
+    let asking = crate::vault::asking();
+    let vault = users_vault(environment, &config, Arc::new(SystemClock), Some(asking))()?;
+    let found = callboard_scenario::resolve(scenarios, |name| {
+        // This needs no passphrase.
+        vault
+            .must_have(name)
+            .map_err(|error| Refused::Missing(error.to_string()))?;
+        vault
+            .resolve(&BTreeSet::from([name.to_owned()]))
+            .map_err(|error| Refused::Closed(error.to_string()))?
+            .remove(name)
+            .ok_or_else(|| Refused::Closed("the vault lost it: try again".to_owned()))
+    });
+    found.or_else(|wrong| refuse(&wrong).map(|()| Secrets::default()))
 }
 
 fn fits(word: &str, file: &Path, scenario: &Scenario) -> bool {
@@ -164,7 +203,11 @@ fn fits(word: &str, file: &Path, scenario: &Scenario) -> bool {
         || scenario.tags.iter().any(|tag| tag == word)
 }
 
-fn options(args: &TestArgs, environment: &Environment) -> anyhow::Result<Options> {
+fn options(
+    args: &TestArgs,
+    environment: &Environment,
+    secrets: Secrets,
+) -> anyhow::Result<Options> {
     let jobs = match args.jobs {
         Some(jobs) => usize::from(jobs),
         None => std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
@@ -172,6 +215,7 @@ fn options(args: &TestArgs, environment: &Environment) -> anyhow::Result<Options
     Ok(Options {
         program: std::env::current_exe().context("which program this is can't be found out")?,
         env: environment.texts(),
+        secrets,
         jobs,
         traffic: TRAFFIC,
         stop: CancellationToken::new(),

@@ -54,4 +54,7 @@ pub struct Scenario {
     pub steps: Vec<At<Step>>,
     /// Steps that always run at the end, each of them even if another fails.
     pub cleanup: Vec<At<Step>>,
+    /// The secrets that its servers name, with where they do.
+    #[serde(skip)]
+    pub secrets: Vec<At<String>>,
 }

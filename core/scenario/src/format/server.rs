@@ -16,7 +16,7 @@ pub struct Server {
     pub command: Option<String>,
     /// Arguments.
     pub args: Vec<String>,
-    /// Environment besides the scenario's.
+    /// Environment besides the scenario's. `${vault:NAME}` stands for a secret of the vault.
     pub env: BTreeMap<String, String>,
     /// Where it is started; the scenario's working directory unless given.
     pub cwd: Option<String>,
@@ -26,7 +26,7 @@ pub struct Server {
     pub process: Option<String>,
     /// How a URL is spoken to; Streamable HTTP unless it says `sse`.
     pub transport: Option<Transport>,
-    /// Headers of every request over HTTP.
+    /// Headers of every request over HTTP. `${vault:NAME}` stands for a secret of the vault.
     pub headers: BTreeMap<String, String>,
     /// The revision to speak: 2025-11-25 unless given. 2026-07-28 is spoken without `initialize`; `auto` asks with
     /// `server/discover` and falls back; `none` says nothing by itself.

@@ -148,3 +148,65 @@ fn files_are_found_and_missing_ones_named() {
     let empty = find(&[path.join(".hidden/none")]);
     assert!(empty.is_err());
 }
+
+/// The places where a file names secrets, as `NAME:line:column`.
+fn named(text: &str) -> Vec<String> {
+    let scenario = parse(Path::new("a.yaml"), text).unwrap();
+    let told = scenario.secrets.iter();
+    told.map(|name| format!("{}:{}:{}", name.value, name.line, name.column))
+        .collect()
+}
+
+#[test]
+fn secrets_are_found_in_headers_and_environments_of_servers() {
+    let text = "description: not ${vault:THIS}\nservers:\n  a:\n    url: http://x/\n    headers:\n      \
+                x-key: 'a ${vault:ONE} ${vault:TWO} $${vault:NOT}'\n  b: {command: c, env: {KEY: '${vault:ONE}'}}\n\
+                steps: [{call: t, on: a}]\n";
+    assert_eq!(named(text), ["ONE:6:14", "TWO:6:14", "ONE:7:30"]);
+    assert_eq!(
+        named("steps: [{check: 1, expect: {equals: 1}}] # ${vault:X}\n"),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_secret_elsewhere_is_refused_where_it_stands() {
+    let only = &["`${vault:K}` can stand only in the `headers` and the `env` of a server"];
+    let at = |text: &str, place: &str| {
+        tells(text, only);
+        tells(text, &[place]);
+    };
+    let step = |step: &str, place: &str| at(&format!("{HEAD}  - {step}\n"), place);
+    step(
+        "call: t\n    arguments: {a: [1, 'b ${vault:K}']}",
+        "a.yaml:5:24: ",
+    );
+    step("call: t\n    arguments: {'${vault:K}': 1}", "a.yaml:5:");
+    step("call: t\n    headers: {x: '${vault:K}'}", "a.yaml:5:18: ");
+    step("run: 'echo ${vault:K}'", "a.yaml:4:10: ");
+    step("repeat: 2\n    steps: [{call: '${vault:K}'}]", "a.yaml:5:");
+    at(
+        "env: {A: '${vault:K}'}\nsteps: [{check: 1}]\n",
+        "a.yaml:1:10: ",
+    );
+    at(
+        "vars: {a: {b: '${vault:K}'}}\nsteps: [{check: 1}]\n",
+        "a.yaml:1:15: ",
+    );
+    at(
+        "processes: {p: {command: c, env: {A: '${vault:K}'}}}\nsteps: [{check: 1}]\n",
+        "a.yaml:1:38: ",
+    );
+    at(
+        "servers: {a: {url: 'http://${vault:K}/'}}\nsteps: [{call: t}]\n",
+        "a.yaml:1:20: ",
+    );
+    at(
+        "servers: {a: {command: c, args: ['${vault:K}']}}\nsteps: [{call: t}]\n",
+        "a.yaml:1:34: ",
+    );
+    tells(
+        "servers: {a: {command: c, env: {A: '${vault:K'}}}\nsteps: [{call: t}]\n",
+        &["a.yaml:1:36: ", "without its }"],
+    );
+}

@@ -137,7 +137,11 @@ impl Failure {
     /// Takes secrets out of all that is shown.
     pub(crate) fn mask(&mut self, secrets: &Secrets) {
         self.message = secrets.mask(&self.message);
+        for within in &mut self.within {
+            *within = secrets.mask(within);
+        }
         for difference in &mut self.differences {
+            difference.at = secrets.mask(&difference.at);
             difference.what = secrets.mask(&difference.what);
             for value in [&mut difference.expected, &mut difference.actual]
                 .into_iter()

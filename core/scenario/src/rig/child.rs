@@ -78,7 +78,9 @@ impl Tail {
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         text.push_str(&String::from_utf8_lossy(bytes));
         if text.len() > KEPT {
-            let cut = text.len() - KEPT / 2;
+            // Before it is cut: half a secret is not found any more.
+            callboard_redact::scrub_in_place(&mut text);
+            let cut = text.len().saturating_sub(KEPT / 2);
             let cut = (cut..).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             text.drain(..cut);
         }
@@ -228,7 +230,7 @@ impl Drop for Child {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "this crate imports nothing of ours; its children are owned here, as groups that end with their owner"
+    reason = "this crate imports no console of ours; its children are owned here, as groups that end with their owner"
 )]
 fn command(what: &Spawn) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(&what.program);

@@ -13,6 +13,7 @@ mod verbs;
 use crate::format::Scenario;
 use crate::report::{Failure, Outcome, Report, Verdict};
 use crate::rig::Rig;
+use crate::secrets::Secrets;
 use crate::values::{Fixed, Scope};
 use actor::Actor;
 use futures_util::StreamExt as _;
@@ -35,6 +36,8 @@ pub struct Options {
     pub program: PathBuf,
     /// The caller's environment, for `${env:NAME}`, `inherit` and PATH.
     pub env: BTreeMap<String, String>,
+    /// The secrets that the scenarios name, from [`crate::resolve`].
+    pub secrets: Secrets,
     /// How many scenarios run at once.
     pub jobs: usize,
     /// How many messages of each server a failure shows.
@@ -66,7 +69,7 @@ pub async fn run(
                     failures: vec![Failure::of(
                         &path,
                         "scenario",
-                        &format!("the harness broke down: {error}"),
+                        &callboard_redact::scrub(&format!("the harness broke down: {error}")),
                     )],
                     file: path,
                 });
@@ -180,6 +183,7 @@ fn prepare(
         vars: serde_json::Map::new(),
         fixed: Arc::new(Fixed {
             env: options.env.clone(),
+            secrets: options.secrets.clone(),
             words: words
                 .into_iter()
                 .map(|(name, path)| (name, path.display().to_string()))

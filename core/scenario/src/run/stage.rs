@@ -136,13 +136,13 @@ impl Stage {
         let traffic = Arc::new(Traffic::new(self.began));
         let mut stderr = None;
         let address = if let Some(url) = &server.url {
-            let (url, headers) = (scope.text(url)?, scope.texts(&server.headers)?);
+            let (url, headers) = (scope.text(url)?, scope.texts_with_secrets(&server.headers)?);
             match server.transport {
                 Some(Transport::Sse) => Address::Sse { url, headers },
                 _ => Address::Http { url, headers },
             }
         } else {
-            let spawn = self.spawn(&Start::of_server(server), scope)?;
+            let spawn = self.spawn(Start::of_server(server, scope)?, scope)?;
             let (child, output) = Child::start(spawn, Pipes::Protocol)?;
             stderr = Some(Arc::clone(&child.stderr));
             let output = output.ok_or("the process has no standard output")?;
@@ -178,7 +178,7 @@ impl Stage {
             });
     }
 
-    fn spawn(&self, start: &Start<'_>, scope: &Scope) -> Result<Spawn, Wrong> {
+    fn spawn(&self, start: Start<'_>, scope: &Scope) -> Result<Spawn, Wrong> {
         let mut args = scope.list(start.args)?;
         let program = match (start.callboard, start.command) {
             (Some(server), _) => {
@@ -194,7 +194,7 @@ impl Stage {
         Ok(Spawn {
             program,
             args,
-            env: self.rig.env(scope.texts(start.env)?),
+            env: self.rig.env(start.env),
             cwd,
         })
     }
@@ -235,7 +235,7 @@ impl Stage {
         process: &Process,
         scope: &mut Scope,
     ) -> Result<Child, Wrong> {
-        let spawn = self.spawn(&Start::of_process(process), scope)?;
+        let spawn = self.spawn(Start::of_process(process, scope)?, scope)?;
         let (child, _) = Child::start(spawn, Pipes::Kept)?;
         self.log(
             name,
@@ -345,7 +345,7 @@ impl Stage {
             if rule != Some(StdoutRule::Lenient)
                 && let Some(line) = conn.inbox.junk().first()
             {
-                let line: String = line.chars().take(200).collect();
+                let line: String = callboard_redact::scrub(line).chars().take(200).collect();
                 wrong.push(format!(
                     "server {name:?} wrote a line that is no message on its standard output: {line:?}; \
                      `stdout: lenient` would allow it"
@@ -373,6 +373,8 @@ impl Stage {
                     .as_ref()
                     .map(|tail| tail.text())
                     .unwrap_or_default();
+                // A secret may have several lines.
+                let errors = callboard_redact::scrub(&errors);
                 let lines: Vec<String> = errors.lines().map(str::to_owned).collect();
                 ServerLog {
                     name: if log.label.is_empty() {

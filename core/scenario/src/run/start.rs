@@ -2,7 +2,9 @@
 
 use crate::format::{Process, Ready, Server};
 use crate::rig::{Child, Rig};
-use crate::values::{Scope, Wrong};
+use crate::secrets::PREFIX;
+use crate::values::{Scope, Wrong, references};
+use callboard_redact::SECRETS_VARIABLE;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,30 +14,48 @@ pub(super) struct Start<'a> {
     pub(super) callboard: Option<&'a str>,
     pub(super) command: Option<&'a str>,
     pub(super) args: &'a [String],
-    pub(super) env: &'a BTreeMap<String, String>,
+    /// With its variables and secrets in place.
+    pub(super) env: BTreeMap<String, String>,
     pub(super) cwd: Option<&'a str>,
 }
 
 impl Start<'_> {
-    pub(super) fn of_server(server: &Server) -> Start<'_> {
-        Start {
+    pub(super) fn of_server<'a>(server: &'a Server, scope: &Scope) -> Result<Start<'a>, Wrong> {
+        Ok(Start {
             callboard: server.callboard.as_deref(),
             command: server.command.as_deref(),
             args: &server.args,
-            env: &server.env,
+            env: server_env(server, scope)?,
             cwd: server.cwd.as_deref(),
-        }
+        })
     }
 
-    pub(super) fn of_process(process: &Process) -> Start<'_> {
-        Start {
+    pub(super) fn of_process<'a>(process: &'a Process, scope: &Scope) -> Result<Start<'a>, Wrong> {
+        Ok(Start {
             callboard: process.callboard.as_deref(),
             command: process.command.as_deref(),
             args: &process.args,
-            env: &process.env,
+            env: scope.texts(&process.env)?,
             cwd: process.cwd.as_deref(),
+        })
+    }
+}
+
+/// The environment of a server, with its secrets. If it is one of ours, it keeps them out of what it writes as well.
+fn server_env(server: &Server, scope: &Scope) -> Result<BTreeMap<String, String>, Wrong> {
+    let mut env = scope.texts_with_secrets(&server.env)?;
+    let mut secret: Vec<String> = Vec::new();
+    for (name, text) in &server.env {
+        let named = references(text)?;
+        if named.iter().any(|name| name.starts_with(PREFIX)) {
+            secret.push(scope.text(name)?);
         }
     }
+    if !secret.is_empty() {
+        secret.extend(env.remove(SECRETS_VARIABLE));
+        env.insert(SECRETS_VARIABLE.to_owned(), secret.join(","));
+    }
+    Ok(env)
 }
 
 /// Waits until a process is ready; answers what the patterns named. The caller bounds the wait.

@@ -200,7 +200,10 @@ impl Http {
         let text = response.text().await.unwrap_or_default();
         let body = serde_json::from_str::<Value>(&text).ok();
         if !status.is_success() {
-            let kept: String = text.chars().take(BODY_CHARS).collect();
+            let kept: String = callboard_redact::scrub(&text)
+                .chars()
+                .take(BODY_CHARS)
+                .collect();
             return self.failed(id, Some(number), &kept, body);
         }
         let has_answer = body

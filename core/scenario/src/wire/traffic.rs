@@ -57,10 +57,12 @@ impl Secrets {
 
     /// The text without them.
     pub(crate) fn mask(&self, text: &str) -> String {
+        // Those of the vault first: they have names.
+        let text = callboard_redact::scrub(text).into_owned();
         let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        words.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.as_str(), "***")
-        })
+        words
+            .iter()
+            .fold(text, |text, secret| text.replace(secret.as_str(), "***"))
     }
 }
 
@@ -80,7 +82,8 @@ impl Traffic {
     }
 
     pub(crate) fn add(&self, way: Way, text: &str) {
-        let text = text.trim_end_matches(['\n', '\r']);
+        // Before it is cut: half a secret is not found any more.
+        let text = callboard_redact::scrub(text.trim_end_matches(['\n', '\r']));
         let mut kept: String = text.chars().take(LONGEST).collect();
         if kept.len() < text.len() {
             kept.push_str(&format!("… ({} bytes)", text.len()));
