@@ -204,7 +204,12 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
     fn idle(&self) -> BoxFuture<'_, ()> {
         let running = &self.server.wrapper.running;
         running.close();
-        Box::pin(running.wait())
+        Box::pin(async move {
+            running.wait().await;
+            // A call that has ended is not yet an answer that is on its way: of a session that speaks over one
+            // stream, no exchange says when it is.
+            self.sessions.answered().await;
+        })
     }
 
     fn give_up(&self) {

@@ -65,7 +65,7 @@ struct Inbox {
     last_used: Instant,
 }
 
-/// How often to look whether the last bytes of an ending session are out.
+/// How often to look whether the last answers and bytes of an ending session are out.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Why a message was not taken.

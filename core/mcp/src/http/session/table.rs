@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Bounds, Session, SessionError, Style};
+use super::{Bounds, LOOK, Session, SessionError, Style};
 use crate::Caller;
 use crate::http::random;
 
@@ -136,6 +136,13 @@ impl Table {
         let ended = self.open().remove(id);
         if let Some(session) = ended {
             session.close();
+        }
+    }
+
+    /// Completes when no session waits for an answer of the server's.
+    pub(crate) async fn answered(&self) {
+        while self.open().values().any(|session| session.at_work() > 0) {
+            tokio::time::sleep(LOOK).await;
         }
     }
 
