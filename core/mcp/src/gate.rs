@@ -85,10 +85,11 @@ impl Refusal {
         }
     }
 
-    /// 429, and when to come again.
-    pub fn too_many(wait: Duration, message: impl Into<String>) -> Self {
-        let error = ToolError::new(ErrorKind::Limit, message)
-            .hint("wait as long as Retry-After says; `access.rate` in the user's config.toml is the limit");
+    /// 429, and when to come again; `limit` is the setting that says how often.
+    pub fn too_many(wait: Duration, message: impl Into<String>, limit: &str) -> Self {
+        let error = ToolError::new(ErrorKind::Limit, message).hint(format!(
+            "wait as long as Retry-After says; `{limit}` in the user's config.toml is the limit"
+        ));
         Refusal {
             retry_after: Some(wait),
             ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate", error)

@@ -191,6 +191,7 @@ impl TokenGate {
             return Err(Refusal::too_many(
                 wait,
                 format!("the token {} may be used {rate} times a second", row.name),
+                "access.rate",
             ));
         }
         self.note_use(now, &row);
@@ -236,6 +237,7 @@ impl TokenGate {
             return Refusal::too_many(
                 wait,
                 "too many requests without a valid token from this address".to_owned(),
+                "access.rate_unauthenticated",
             );
         }
         let (reason, row, message) = match &no {

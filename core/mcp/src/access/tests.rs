@@ -427,10 +427,11 @@ async fn who_comes_too_often_is_told_when_to_come_again() {
             401
         );
     }
-    assert_eq!(
-        refused(ask(&gate, &HeaderMap::new(), "10.0.0.1").await).0,
-        429
-    );
+    let limit = |refusal: &crate::Refusal| refusal.error.hint.clone().unwrap();
+    assert!(limit(&refusal).contains("`access.rate`"));
+    let refusal = ask(&gate, &HeaderMap::new(), "10.0.0.1").await.unwrap_err();
+    assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(limit(&refusal).contains("`access.rate_unauthenticated`"));
     assert_eq!(
         refused(ask(&gate, &HeaderMap::new(), "10.0.0.2").await).0,
         401
