@@ -349,7 +349,8 @@ async fn a_task_says_how_far_it_is() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     wire.request("tasks/cancel", json!({"taskId": id})).await;
-    until(&mut wire, &id, "cancelled").await;
+    let ended = until(&mut wire, &id, "cancelled").await;
+    assert!(ended.get("statusMessage").is_none(), "{ended}");
     wire.close().await.unwrap();
 }
 

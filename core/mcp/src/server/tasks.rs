@@ -221,7 +221,8 @@ fn bare(row: &LongRow) -> Task {
     let task = Task::new(row.id.clone(), status, created, updated)
         .with_ttl_ms(kept.unsigned_abs())
         .with_poll_interval_ms(POLL_MS);
-    match &row.message {
+    // How far it was when it still ran is no word on how it ended.
+    match row.message.as_ref().filter(|_| row.standing.is_open()) {
         Some(message) => task.with_status_message(message.clone()),
         None => task,
     }
