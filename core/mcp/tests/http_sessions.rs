@@ -101,7 +101,9 @@ async fn the_older_transport_answers_on_its_one_stream() {
         &call(5, "note_add", json!({"title": "x"})),
     )
     .await;
-    assert_eq!(stream.message().await.unwrap()["error"]["code"], -32600);
+    let again = stream.message().await.unwrap();
+    assert_eq!(again["error"]["code"], -32600);
+    assert!(again["error"]["data"]["requestId"].is_string(), "{again}");
     drop(stream);
     web.until_empty().await;
     web.end().await.unwrap();
@@ -360,8 +362,10 @@ async fn an_id_at_work_is_not_taken_twice() {
         .call("ann", &session, 1, "note_add", json!({"title": "x"}))
         .await
         .message()
-        .await;
-    assert_eq!(again.unwrap()["error"]["code"], -32600);
+        .await
+        .unwrap();
+    assert_eq!(again["error"]["code"], -32600);
+    assert!(again["error"]["data"]["requestId"].is_string(), "{again}");
     web.end().await.unwrap();
 }
 

@@ -202,8 +202,13 @@ where
             connection.await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+    match ended {
+        // The library answers these itself, with a status and nothing else.
+        Err(error) if error.is_parse() => {
+            tracing::info!(%from, %error, "what came is no request that can be read; it was turned away");
+        }
+        Err(error) => tracing::debug!(%error, "a connection ended early"),
+        Ok(()) => {}
     }
 }
 

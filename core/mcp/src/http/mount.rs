@@ -20,7 +20,7 @@ use super::answer::Answer;
 use super::session::{
     AT_WORK, Bounds, OWNER, Owner, Quota, ServerEnd, Session, SessionError, Style, Table,
 };
-use super::{Limits, events};
+use super::{Limits, RequestId as Name, events};
 use crate::Server;
 use crate::call::BoxFuture;
 use crate::server::not_handled;
@@ -154,8 +154,8 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
     ) -> Result<(), SessionError> {
         if !session.may_take(&message) {
             if let JsonRpcMessage::Request(request) = &message {
-                let method = request.request.method().to_owned();
-                refuse(session, &request.id, not_handled(&method));
+                let error = not_handled(request.request.method());
+                refuse(session, &request.id, error, &head);
             }
             return Ok(());
         }
@@ -166,7 +166,8 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
                 }
                 if !session.note_request(&request.id) {
                     let why = "a request with this id is at work; ids are used once";
-                    refuse(session, &request.id, ErrorData::invalid_request(why, None));
+                    let error = ErrorData::invalid_request(why, None);
+                    refuse(session, &request.id, error, &head);
                     return Ok(());
                 }
                 request.request.extensions_mut().insert(head);
@@ -245,6 +246,9 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
     }
 }
 
-fn refuse(session: &Session, id: &RequestId, error: ErrorData) {
+fn refuse(session: &Session, id: &RequestId, mut error: ErrorData, head: &Parts) {
+    if let Some(name) = Name::of_head(head) {
+        name.name(&mut error);
+    }
     session.deliver(ServerJsonRpcMessage::error(error, Some(id.clone())));
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use rmcp::model::{ClientRequest, ErrorData, GetExtensions, JsonRpcRequest};
+use serde_json::json;
 
 /// Where it stands in requests and answers.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,6 +29,32 @@ impl RequestId {
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Puts it into an error that does not have one.
+    pub(crate) fn name(&self, error: &mut ErrorData) {
+        let data = error.data.get_or_insert_with(|| json!({}));
+        if let Some(data) = data.as_object_mut() {
+            data.entry("requestId")
+                .or_insert_with(|| json!(self.as_str()));
+        }
+    }
+
+    /// Whether an error has this one.
+    pub(crate) fn is_in(&self, error: &ErrorData) -> bool {
+        let data = error.data.as_ref();
+        data.is_some_and(|data| data["requestId"] == self.as_str())
+    }
+
+    /// That of the request with this head.
+    pub(crate) fn of_head(head: &Parts) -> Option<&Self> {
+        head.extensions.get()
+    }
+
+    /// That of the request which brought a message.
+    pub(crate) fn of_request(request: &JsonRpcRequest<ClientRequest>) -> Option<&Self> {
+        let head = request.request.extensions().get::<Parts>()?;
+        Self::of_head(head)
     }
 
     pub(crate) fn header(&self) -> HeaderValue {

@@ -15,7 +15,6 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::json;
 
 use super::dispatch::shown;
 use crate::ask::Brought;
@@ -93,10 +92,7 @@ fn unknown_method(method: &str) -> ErrorData {
 fn named(error: ErrorData, request: &RequestContext<RoleServer>) -> ErrorData {
     let mut error = scrub::error(error);
     if let Some(name) = http_request(request) {
-        let data = error.data.get_or_insert_with(|| json!({}));
-        if let Some(data) = data.as_object_mut() {
-            data.insert("requestId".to_owned(), json!(name.as_str()));
-        }
+        name.name(&mut error);
     }
     error
 }
@@ -132,9 +128,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
     async fn list_tools(
         &self,
         params: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        request: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        refuse_cursor(params)?;
+        refuse_cursor(params).map_err(|error| named(error, &request))?;
         let tools = self.tools.iter().map(|entry| entry.listed.clone());
         Ok(ListToolsResult::with_all_items(tools.collect())
             .with_ttl_ms(LISTS_FRESH_MS)
@@ -167,9 +163,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
     async fn list_resources(
         &self,
         params: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        request: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        refuse_cursor(params)?;
+        refuse_cursor(params).map_err(|error| named(error, &request))?;
         let fixed = self
             .resources
             .iter()
@@ -188,9 +184,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
     async fn list_resource_templates(
         &self,
         params: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        request: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        refuse_cursor(params)?;
+        refuse_cursor(params).map_err(|error| named(error, &request))?;
         let templates = self
             .resources
             .iter()
@@ -234,28 +230,33 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
         request: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         if !self.is_watched() {
-            return Err(ErrorData::method_not_found::<SubscribeRequestMethod>());
+            let error = ErrorData::method_not_found::<SubscribeRequestMethod>();
+            return Err(named(error, &request));
         }
-        self.subscribe_to(params.uri, &request, &self.held).await
+        self.subscribe_to(params.uri, &request, &self.held)
+            .await
+            .map_err(|error| named(error, &request))
     }
 
     async fn unsubscribe(
         &self,
         params: UnsubscribeRequestParams,
-        _: RequestContext<RoleServer>,
+        request: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         if !self.is_watched() {
-            return Err(ErrorData::method_not_found::<UnsubscribeRequestMethod>());
+            let error = ErrorData::method_not_found::<UnsubscribeRequestMethod>();
+            return Err(named(error, &request));
         }
         self.unsubscribe_from(&params.uri, &self.held)
+            .map_err(|error| named(error, &request))
     }
 
     async fn list_prompts(
         &self,
         params: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        request: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        refuse_cursor(params)?;
+        refuse_cursor(params).map_err(|error| named(error, &request))?;
         let listed = self.prompts.iter().map(|entry| entry.listed.clone());
         Ok(ListPromptsResult::with_all_items(listed.collect())
             .with_ttl_ms(LISTS_FRESH_MS)
@@ -291,7 +292,10 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
                 Ok(())
             }
             // Without a session there is nothing to set; each request says what it wants.
-            _ => Err(ErrorData::method_not_found::<SetLevelRequestMethod>()),
+            _ => {
+                let error = ErrorData::method_not_found::<SetLevelRequestMethod>();
+                Err(named(error, &request))
+            }
         }
     }
 
@@ -333,7 +337,7 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
         request: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         if is_modern(&request) && REMOVED_METHODS.contains(&custom.method.as_str()) {
-            return Err(unknown_method(&custom.method));
+            return Err(named(unknown_method(&custom.method), &request));
         }
         if self.offers_tasks() && TASK_METHODS.contains(&custom.method.as_str()) {
             return Err(named(misshapen(&custom.method), &request));

@@ -10,6 +10,7 @@ use rmcp::transport::streamable_http_server::session::{
 
 use super::transport::ServerEnd;
 use super::{Owner, Session, SessionError, Style, Table};
+use crate::http::RequestId as Name;
 
 tokio::task_local! {
     /// Who makes the request at hand: the library tells nobody whose session it begins.
@@ -90,7 +91,10 @@ impl SessionManager for Table {
             return Err(SessionError::Unknown);
         };
         let refused = |why: &'static str| {
-            let error = ErrorData::invalid_request(why, None);
+            let mut error = ErrorData::invalid_request(why, None);
+            if let Some(name) = Name::of_request(request) {
+                name.name(&mut error);
+            }
             ServerJsonRpcMessage::error(error, Some(request.id.clone()))
         };
         if session.at_work() >= AT_WORK {

@@ -6,6 +6,7 @@
 
 mod lines;
 mod manager;
+mod named;
 mod table;
 mod transport;
 
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 
 use crate::lines::begins_session;
 use lines::Lines;
+use named::Named;
 use table::Seat;
 
 /// Which of the two transports a session speaks.
@@ -46,6 +48,7 @@ pub(crate) struct Session {
     inbox: Mutex<Inbox>,
     arrived: Notify,
     lines: Mutex<Lines>,
+    named: Named,
     /// Gives the place back when the session is gone.
     seat: Seat,
 }
@@ -97,6 +100,7 @@ impl Session {
             }),
             arrived: Notify::new(),
             lines: Mutex::new(Lines::default()),
+            named: Named::default(),
             seat,
         })
     }
@@ -113,6 +117,7 @@ impl Session {
         {
             // The library answers a cancelled request with nothing, so its stream ends here.
             self.lines().end_request(id);
+            self.named.forget(id);
         }
         let mut inbox = self.inbox();
         if inbox.closed {
@@ -122,6 +127,7 @@ impl Session {
             return Err(SessionError::Flooded);
         }
         inbox.last_used = Instant::now();
+        self.named.note(&message);
         inbox.waiting.push_back(message);
         drop(inbox);
         self.arrived.notify_one();
@@ -166,7 +172,8 @@ impl Session {
     }
 
     /// Sends a message of the server's on its way. A client that lets too much wait loses its session.
-    pub(crate) fn deliver(&self, message: ServerJsonRpcMessage) {
+    pub(crate) fn deliver(&self, mut message: ServerJsonRpcMessage) {
+        self.named.complete(&mut message);
         let kept = self
             .lines()
             .deliver(message, self.style, self.bounds.waiting);
@@ -180,6 +187,7 @@ impl Session {
     /// Gives one request up because nobody waits for its answer.
     fn give_up(&self, id: RequestId) {
         self.lines().end_request(&id);
+        self.named.forget(&id);
         let mut inbox = self.inbox();
         if !inbox.closed {
             inbox.waiting.push_back(cancelled(id, "the client is gone"));
