@@ -156,6 +156,9 @@ fn explain(file: &Path, error: &serde_saphyr::Error) -> LoadError {
             expected.join(", "),
             hint(variant, expected.iter().copied())
         ),
+        serde_saphyr::Error::NullIntoString { .. } => {
+            "a text is missing here (an empty key or value, or `~`); write it, in quotes where it is empty".to_owned()
+        }
         other => {
             let text = other.to_string();
             let end = text.find(" at line ").unwrap_or(text.len());

@@ -31,6 +31,7 @@ fn a_slip_is_named_with_its_line_and_what_was_meant() {
         &["a.yaml:5:", "did you mean equals?"],
     );
     tells("servers: [", &["a.yaml:1:"]);
+    tells(": [", &["a.yaml:1:", "a text is missing here"]);
     tells("servers: {}\n", &["`steps` is missing or empty"]);
 }
 
