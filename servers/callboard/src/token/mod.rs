@@ -204,7 +204,7 @@ fn list(rows: &[TokenRow], now: i64, out: &mut dyn Write) -> anyhow::Result<()> 
             row.role.to_string(),
             state(row, now).to_owned(),
             row.expires_at
-                .map_or_else(|| "revoked".to_owned(), when::utc),
+                .map_or_else(|| "no end".to_owned(), when::utc),
             row.used_at.map_or_else(|| "never".to_owned(), when::utc),
         ]);
     }

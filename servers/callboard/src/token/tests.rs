@@ -145,6 +145,9 @@ fn the_users_own_is_made_once_and_for_nobody_elses_eyes() {
     assert_eq!(rig.run(&["header"]).unwrap(), header);
     assert_eq!(rig.run(&["header", "--plain"]).unwrap(), text);
     assert_eq!(rig.rows(), has(&[(LOCAL_NAME, "good")]));
+    let listed = rig.run(&["list"]).unwrap();
+    assert!(listed.contains("no end"), "{listed}");
+    assert!(!listed.contains("revoked"), "{listed}");
 }
 
 #[test]
