@@ -8,6 +8,7 @@ mod doctor;
 mod example;
 mod hidden;
 mod init;
+mod out;
 mod questions;
 mod run;
 mod serve;
@@ -75,6 +76,9 @@ struct ServerArgs {
     board: Option<std::path::PathBuf>,
 }
 
+/// As shells show a program that ended because nobody read its output: no success, as the rest is unknown.
+const UNREAD: u8 = 141;
+
 fn main() -> ExitCode {
     callboard_redact::guard_panics();
     callboard_console::supervise_if_asked();
@@ -96,8 +100,10 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()));
         }
     };
-    match dispatch(arguments, environment) {
+    let mut out = out::Out::new();
+    match dispatch(arguments, environment, &mut out) {
         Ok(code) => code,
+        Err(_) if out.is_unread() => ExitCode::from(UNREAD),
         Err(error) => {
             let told = told(&error);
             let _ = writeln!(
@@ -135,22 +141,25 @@ fn told(error: &anyhow::Error) -> String {
     }
 }
 
-fn dispatch(arguments: Arguments, environment: Environment) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout();
+fn dispatch(
+    arguments: Arguments,
+    environment: Environment,
+    out: &mut out::Out,
+) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Run(args) => run::run(&args, environment),
         Command::Assigner(args) => serve(&args, &environment, callboard_assigner_server::serve),
         Command::Roadmap(args) => serve(&args, &environment, callboard_roadmap_server::serve),
         Command::Serve(args) => serve::serve(&args, &environment),
-        Command::Token(args) => token::token(&args, &environment, &mut out),
-        Command::Audit(args) => audit::audit(&args, &environment, &mut out),
-        Command::Init(args) => init::init(&args, &environment, &mut out),
-        Command::Test(args) => test::test(&args, &environment, &mut out),
-        Command::Doctor(args) => doctor::doctor(&args, &environment, &mut out),
-        Command::Trust(args) => trust::trust(&args, &environment, &mut out),
-        Command::Questions(args) => questions::questions(&args, &environment, &mut out),
-        Command::Answer(args) => questions::answer(&args, &environment, &mut out),
-        Command::Vault(args) => vault::vault(&args, &environment, &mut out),
+        Command::Token(args) => token::token(&args, &environment, out),
+        Command::Audit(args) => audit::audit(&args, &environment, out),
+        Command::Init(args) => init::init(&args, &environment, out),
+        Command::Test(args) => test::test(&args, &environment, out),
+        Command::Doctor(args) => doctor::doctor(&args, &environment, out),
+        Command::Trust(args) => trust::trust(&args, &environment, out),
+        Command::Questions(args) => questions::questions(&args, &environment, out),
+        Command::Answer(args) => questions::answer(&args, &environment, out),
+        Command::Vault(args) => vault::vault(&args, &environment, out),
     }
 }
 
