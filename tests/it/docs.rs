@@ -248,6 +248,24 @@ fn the_tools_named_are_the_tools_there_are() {
 }
 
 #[test]
+fn what_init_writes_is_what_the_documents_show() {
+    let home = Home::new();
+    let done = home.callboard(&["init", "--path", home.path().to_str().unwrap()]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let text = std::fs::read_to_string(home.path().join(".mcp.json")).unwrap();
+    let mut written: Value = serde_json::from_str(&text).unwrap();
+    for server in written["mcpServers"].as_object_mut().unwrap().values_mut() {
+        // In full where `callboard` is not the one of the search path.
+        server["command"] = json!("callboard");
+    }
+    let shown = fenced(&read("README.md"), "json");
+    let shown = shown.iter().find(|block| block.contains("mcpServers"));
+    for text in [shown.unwrap(), &read("mcp.json")] {
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), written);
+    }
+}
+
+#[test]
 fn mcp_json_names_the_servers_that_exist() {
     let servers = serde_json::from_str::<Value>(&read("mcp.json")).unwrap()["mcpServers"].clone();
     let named: BTreeSet<&str> = servers
