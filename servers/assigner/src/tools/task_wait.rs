@@ -42,7 +42,7 @@ pub struct Params {
     /// `all` by default.
     #[serde(default)]
     until: Until,
-    /// Up to 45; 30 by default.
+    /// Up to 45; 30 by default, a day as an MCP task.
     #[serde(default)]
     #[schemars(with = "Option<u32>")]
     timeout_s: Option<Whole<0, MAX_S>>,
@@ -91,7 +91,7 @@ impl Render for Waited {
 impl Tool<Assigner> for TaskWait {
     const NAME: &'static str = "task_wait";
     const TITLE: &'static str = "Wait for tasks";
-    const DESCRIPTION: &'static str = "Waits until tasks settle (done, dead, parked or cancelled), at most 45 s; call it again for longer. As an MCP task: up to a day.";
+    const DESCRIPTION: &'static str = "Waits until tasks settle (done, dead, parked or cancelled), at most 45 s; call it again for longer. As an MCP task, without timeout_s: up to a day.";
     const EFFECT: Effect = Effect::ReadOnly;
     const ROLE: Role = Role::Viewer;
     const LONG: Long = Long::Offered;

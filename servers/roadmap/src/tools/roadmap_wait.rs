@@ -63,7 +63,7 @@ pub(crate) struct RoadmapWait;
 impl Tool<Roadmaps> for RoadmapWait {
     const NAME: &'static str = "roadmap_wait";
     const TITLE: &'static str = "Wait for a run";
-    const DESCRIPTION: &'static str = "Waits until a project's run ends, at most timeout_s (an MCP task: up to a day); says how it stands and what \
+    const DESCRIPTION: &'static str = "Waits until a project's run ends, at most timeout_s (as an MCP task without it: up to a day); says how it stands and what \
 happened meanwhile. Reports progress. Call it again while state is starting, running, stopping or elsewhere (another \
 process). Giving it up does not stop the run.";
     const EFFECT: Effect = Effect::ReadOnly;
