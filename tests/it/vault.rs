@@ -3,6 +3,7 @@
 
 use crate::workshop::{PATIENCE, WORK, Workshop, attempts, item, report, why};
 use callboard_redact::Scrubber;
+use callboard_tests::http::Served;
 use callboard_tests::{Client, Finished, Home, Running, wait_until};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
@@ -568,6 +569,21 @@ fn a_passphrase_opens_it_and_no_other() {
     );
     must(set(&["--passphrase-file", &right]));
 
+    let delete = |file: &str| {
+        given(
+            &shop.home,
+            &["vault", "delete", "NEW", "--passphrase-file", file],
+            "",
+        )
+    };
+    let bad = delete(&wrong);
+    assert!(
+        bad.code == 1 && bad.err.contains("the passphrase is wrong"),
+        "{bad:?}"
+    );
+    assert!(shop.home.callboard(&["vault", "list"]).out.contains("NEW"));
+    must(delete(&right));
+
     let run = |file: &str| {
         let mut command = shop.home.command("callboard");
         command.args(["run", shop.root.to_str().unwrap(), "--json"]);
@@ -776,4 +792,149 @@ fn a_scenario_whose_secret_cannot_be_had_is_told_where_and_what_to_type() {
         "CALLBOARD_VAULT_PASSPHRASE_FILE",
     ]);
     assert!(!home.path().join("ran").exists(), "something ran");
+}
+
+/// What a caller who knows the values might send: to a server that never had to open the vault.
+fn leaks(value: &str) -> Vec<(&'static str, Value)> {
+    let long = format!("{}{value}", "a".repeat(70));
+    let escaped: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let call = |name: &str, arguments: Value| {
+        let params = json!({"name": name, "arguments": arguments});
+        ("tools/call", params)
+    };
+    vec![
+        call("task_add", json!({"title": format!("use {value}")})),
+        call("task_add", json!({"title": "t", value: 1})),
+        call("task_add", json!({"title": "t", &long: 1})),
+        call("task_add", json!({"title": "t", "priority": value})),
+        call("task_get", json!({"id": value})),
+        call("task_list", json!({})),
+        call("roadmap_read", json!({"path": format!("/nowhere/{value}")})),
+        call("roadmap_read", json!({value: 1})),
+        call(&long, json!({})),
+        (
+            "resources/read",
+            json!({"uri": format!("callboard://{value}")}),
+        ),
+        (
+            "resources/read",
+            json!({"uri": format!("callboard://{}{escaped}", "a".repeat(180))}),
+        ),
+        ("prompts/get", json!({"name": value})),
+        (
+            "prompts/get",
+            json!({"name": "triage_failures", "arguments": {value: value}}),
+        ),
+    ]
+}
+
+fn assert_board_clean(home: &Home) {
+    let mut found = Vec::new();
+    files(home.path(), &mut found);
+    assert!(found.iter().any(|path| path.ends_with("board.db")));
+    for path in &found {
+        assert_clean(&path.display().to_string(), std::fs::read(path).unwrap());
+    }
+}
+
+#[test]
+fn a_fresh_server_keeps_the_vault_out_of_what_it_says_and_stores() {
+    let home = Home::new();
+    must(given(&home, &["vault", "set", "PLAIN"], PLAIN));
+    must(given(&home, &["vault", "set", "ODD"], ODD));
+    for server in ["assigner", "roadmap"] {
+        let mut client = Client::start(logged(&home, &[server], "")).hello();
+        for value in [PLAIN, ODD] {
+            for (method, params) in leaks(value) {
+                let answer = client.request(method, &params);
+                assert_clean(&format!("{server} {method} {params}"), answer.to_string());
+            }
+        }
+        if server == "assigner" {
+            let listed = client.must("task_list", &json!({}));
+            assert!(listed.to_string().contains("use [vault:PLAIN]"), "{listed}");
+        }
+        client.close();
+    }
+    assert_board_clean(&home);
+}
+
+#[test]
+fn fresh_servers_over_http_keep_the_vault_out_of_what_they_say_and_store() {
+    let home = Home::new();
+    must(given(&home, &["vault", "set", "PLAIN"], PLAIN));
+    must(given(&home, &["vault", "set", "ODD"], ODD));
+    let mut served = Served::start(&home, "");
+    for value in [PLAIN, ODD] {
+        for (method, params) in leaks(value) {
+            for server in ["assigner", "roadmap"] {
+                // A header can't carry every name; that is refused, and not shown either.
+                let named = params["name"].as_str().is_none_or(|name| name.is_ascii());
+                if named {
+                    let answer = served.modern(server, 1, method, params.clone()).body();
+                    assert_clean(&format!("{server} {method} {params}"), answer);
+                }
+                let session = served.session(server, "2025-11-25");
+                let answer = served
+                    .in_session(server, &session, 2, method, &params)
+                    .body();
+                assert_clean(&format!("{server} {method} {params}"), answer);
+            }
+        }
+        let escaped: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let long = format!("/{}{escaped}", "a".repeat(100));
+        for path in [format!("/{escaped}"), long, format!("/assigner/{escaped}")] {
+            let mut answer = served.get(&path);
+            let body = answer.body();
+            assert_eq!(answer.status, 404, "{body}");
+            assert_clean(&path, body.as_bytes());
+            assert!(!body.contains(&escaped), "{body}");
+        }
+    }
+    let mut nowhere = served.get(&format!("/{PLAIN}"));
+    assert!(nowhere.body().contains("nothing at /[vault:PLAIN]"));
+    served.terminate();
+    assert_clean("standard error", served.ended().1);
+    assert_board_clean(&home);
+}
+
+#[test]
+fn a_value_that_is_set_while_a_server_runs_is_kept_out_soon() {
+    let home = Home::new();
+    let mut assigner = Client::start(logged(&home, &["assigner"], "")).hello();
+    // It begins without a board of its own.
+    let mut roadmap = Client::start(logged(&home, &["roadmap"], "")).hello();
+    let soon = |client: &mut Client, value: &str| {
+        let uri = json!({"uri": format!("callboard://{value}")});
+        assert!(wait_until(PATIENCE, || {
+            let answer = client.request("resources/read", &uri);
+            canaries().sighted(answer.to_string().as_bytes()).is_none()
+        }));
+    };
+    must(given(&home, &["vault", "set", "PLAIN"], PLAIN));
+    soon(&mut assigner, PLAIN);
+    soon(&mut roadmap, PLAIN);
+    must(given(&home, &["vault", "rotate", "PLAIN"], ODD));
+    for value in [ODD, PLAIN] {
+        soon(&mut assigner, value);
+        soon(&mut roadmap, value);
+    }
+    assigner.close();
+    roadmap.close();
+}
+
+#[test]
+fn a_vault_that_does_not_open_is_warned_of_and_the_server_serves() {
+    let home = Home::new();
+    must(given(&home, &["vault", "set", "PLAIN"], PLAIN));
+    std::fs::remove_dir_all(home.board().join("keys")).unwrap();
+    let mut client = Client::start(logged(&home, &["assigner"], "")).hello();
+    client.must("task_add", &json!({"title": "as ever"}));
+    client.close();
+    let said = std::fs::read_to_string(home.path().join("server.err")).unwrap();
+    assert!(
+        said.contains("WARN") && said.contains("can't be kept free of them"),
+        "{said}"
+    );
+    assert_clean("the log", said);
 }

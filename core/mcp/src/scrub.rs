@@ -5,7 +5,7 @@
 
 use callboard_redact::{is_empty, scrub, scrub_bytes, scrub_in_place, sighted};
 use rmcp::model::{ContentBlock, ErrorData};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 use crate::{Answer, Block, Body};
@@ -72,16 +72,48 @@ pub(crate) fn scrub_value(value: &mut Value) {
     match value {
         Value::String(text) => scrub_in_place(text),
         Value::Array(items) => items.iter_mut().for_each(scrub_value),
-        Value::Object(members) => {
-            let hidden = |key: &String| sighted(key.as_bytes()).is_some();
-            if members.keys().any(hidden) {
-                let all = std::mem::take(members).into_iter();
-                members.extend(all.map(|(key, value)| (scrub(&key).into_owned(), value)));
-            }
-            members.values_mut().for_each(scrub_value);
-        }
+        Value::Object(members) => scrub_members(members),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// Names and values.
+pub(crate) fn scrub_members(members: &mut Map<String, Value>) {
+    let hidden = |key: &String| sighted(key.as_bytes()).is_some();
+    if members.keys().any(hidden) {
+        let all = std::mem::take(members).into_iter();
+        members.extend(all.map(|(key, value)| (scrub(&key).into_owned(), value)));
+    }
+    members.values_mut().for_each(scrub_value);
+}
+
+/// A URL or a part of one. Which characters are escaped in it is its writer's choice, so it is looked through as it is
+/// meant too.
+pub(crate) fn url(text: &str) -> Cow<'_, str> {
+    if is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let meant = unescaped(text.as_bytes());
+    match sighted(&meant) {
+        Some(_) => Cow::Owned(String::from_utf8_lossy(&scrub_bytes(&meant)).into_owned()),
+        None => scrub(text),
+    }
+}
+
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        let (meant, left) = match byte {
+            Some(byte) if first == b'%' => (byte, &after[2..]),
+            _ => (first, after),
+        };
+        plain.push(meant);
+        rest = left;
+    }
+    plain
 }
 
 #[cfg(test)]

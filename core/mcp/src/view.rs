@@ -8,8 +8,16 @@ use std::borrow::Cow;
 /// What an answer should stay under, in characters; clients cut or spill what is longer.
 pub const ANSWER_CHARS: usize = 10_000;
 
-/// `text` if it has at most `max` characters, else its beginning and how many more there are.
+/// `text` if it has at most `max` characters, else its beginning and how many more there are. Secrets in use are taken out
+/// first: a piece of one would not be known for what it is.
 pub fn clip(text: &str, max: usize) -> Cow<'_, str> {
+    match callboard_redact::scrub(text) {
+        Cow::Borrowed(text) => cut(text, max),
+        Cow::Owned(clean) => Cow::Owned(cut(&clean, max).into_owned()),
+    }
+}
+
+fn cut(text: &str, max: usize) -> Cow<'_, str> {
     let Some((end, _)) = text.char_indices().nth(max) else {
         return Cow::Borrowed(text);
     };

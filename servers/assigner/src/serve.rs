@@ -3,6 +3,7 @@
 use crate::assigner::{Assigner, open};
 use crate::{prompts, resources, tools};
 use callboard_config::{Config, Environment, LogStyle};
+use callboard_crew::learn_secrets;
 use callboard_mcp::{Caller, Memory, Server, ServerSpec};
 use callboard_telemetry::audit::Refusals;
 use callboard_telemetry::{CallLog, LogFormat, init_tracing};
@@ -81,7 +82,9 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
 /// # Errors
 /// As [`serve`].
 pub async fn serve_stdio(environment: Environment, config: Config) -> anyhow::Result<()> {
-    let server = mount(&environment, config)?;
+    let state = open(&config.board.value)?;
+    let _learning = learn_secrets(&environment, &config, Some(state.store()));
+    let server = over(state, &environment, &config);
     Ok(callboard_mcp::serve_stdio(server).await?)
 }
 
@@ -91,12 +94,16 @@ pub async fn serve_stdio(environment: Environment, config: Config) -> anyhow::Re
 /// # Errors
 /// The board can't be opened.
 pub fn mount(environment: &Environment, config: Config) -> anyhow::Result<Server<Assigner>> {
+    Ok(over(open(&config.board.value)?, environment, &config))
+}
+
+fn over(state: Assigner, environment: &Environment, config: &Config) -> Server<Assigner> {
     let board = &config.board.value;
-    let state = Arc::new(open(board)?);
+    let state = Arc::new(state);
     let upkeep = Upkeep::start(&state);
     let refusals = Refusals::new(state.store().clone(), Arc::clone(state.clock()));
     let role = config.access.stdio_role.as_str();
-    let server = server(state, CallLog::open(board))
+    server(state, CallLog::open(board))
         .caller(Caller::configured(environment.user(), role))
         .refusals(refusals)
         .ready(|state| async move { state.ready().await })
@@ -105,8 +112,7 @@ pub fn mount(environment: &Environment, config: Config) -> anyhow::Result<Server
             async move {
                 let _ = ending.await;
             }
-        });
-    Ok(server)
+        })
 }
 
 /// The board's background duties, run by this process while it serves. Their first round comes after the

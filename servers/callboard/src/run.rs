@@ -115,6 +115,7 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     remember_board(&environment, &root, args)?;
     let store = callboard_board::open(&board)
         .with_context(|| format!("opening the board {}", board.display()))?;
+    let _learning = callboard_crew::learn_secrets(&environment, &config, Some(&store));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let vault = users_vault(
         &environment,

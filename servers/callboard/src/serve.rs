@@ -71,6 +71,7 @@ async fn run(
     store: Store,
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
+    let _learning = callboard_crew::learn_secrets(&environment, &config, Some(&store));
     let listener = listen(args, &config).await?;
     let gate = Arc::new(TokenGate::new(
         store,

@@ -92,6 +92,7 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     callboard_mcp::run(async move {
+        let _learning = callboard_crew::learn_secrets(&environment, &config, None);
         let server = mount(environment, config)?;
         Ok::<_, anyhow::Error>(callboard_mcp::serve_stdio(server).await?)
     })?

@@ -19,6 +19,7 @@ use super::limit::Limit;
 use super::table::{TokenRow, USE_WRITTEN_EVERY_MS, token_get, token_used};
 use super::token::{TokenHash, TokenText};
 use crate::call::BoxFuture;
+use crate::scrub;
 use crate::{Arrival, Caller, Gate, Refusal, Role, ToolError, clip};
 
 /// What the user configured about who gets in.
@@ -260,7 +261,8 @@ impl TokenGate {
     }
 
     fn write_down(&self, arrival: &Arrival<'_>, reason: &'static str, row: Option<&TokenRow>) {
-        let path = clip(arrival.uri.path(), 80);
+        let path = scrub::url(arrival.uri.path());
+        let path = clip(&path, 80);
         let actor = Actor {
             name: row.map_or_else(|| "-".to_owned(), |row| row.name.clone()),
             token: row.map(|row| row.id.clone()),

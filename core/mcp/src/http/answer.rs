@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
+use callboard_redact::scrub;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -54,12 +55,12 @@ pub(crate) fn error(
 ) -> Answer {
     let mut data = json!({ "kind": error.kind.as_str(), "requestId": request.as_str() });
     if let Some(hint) = &error.hint {
-        data["hint"] = json!(hint);
+        data["hint"] = json!(scrub(hint));
     }
     let value = json!({
         "jsonrpc": "2.0",
         "id": id,
-        "error": { "code": code, "message": error.to_string(), "data": data },
+        "error": { "code": code, "message": scrub(&error.to_string()), "data": data },
     });
     json(status, &value)
 }

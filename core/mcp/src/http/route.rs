@@ -481,5 +481,7 @@ fn not_that_method(allowed: &'static str) -> Answer {
 }
 
 fn shown(path: &str) -> String {
-    crate::clip(path, 120).escape_debug().to_string()
+    crate::clip(&crate::scrub::url(path), 120)
+        .escape_debug()
+        .to_string()
 }

@@ -39,7 +39,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         if let Some(arguments) = &mut arguments
             && !callboard_redact::is_empty()
         {
-            arguments.values_mut().for_each(scrub::scrub_value);
+            scrub::scrub_members(arguments);
         }
         let labels = self.labels(entry, arguments.as_ref(), brought, request);
         let work = self.long_work(entry, arguments);
@@ -142,10 +142,10 @@ impl<S: Send + Sync + 'static> Server<S> {
             return Err(ErrorData::resource_not_found(
                 format!(
                     "there is no resource `{}`; the resources are: {}",
-                    shown(&uri),
+                    shown(&scrub::url(&uri)),
                     known.join(", ")
                 ),
-                Some(json!({ "uri": clip(&uri, 200) })),
+                Some(json!({ "uri": clip(&scrub::url(&uri), 200) })),
             ));
         };
         let name = format!("resource:{}", entry.name);

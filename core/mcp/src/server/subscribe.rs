@@ -17,6 +17,7 @@ use super::dispatch::shown;
 use super::registry::ResourceEntry;
 use crate::ask::Brought;
 use crate::call::{Called, Labels};
+use crate::scrub;
 use crate::subscribe::{Held, Look, Watching};
 use crate::{ResourceRequest, ToolError, clip};
 
@@ -224,7 +225,7 @@ fn modern(error: ToolError) -> ErrorData {
 
 fn about(uri: &str, mut error: ErrorData) -> ErrorData {
     let mut data = error.data.take().unwrap_or_else(|| json!({}));
-    data["uri"] = json!(clip(uri, 200));
+    data["uri"] = json!(clip(&scrub::url(uri), 200));
     error.data = Some(data);
     error
 }

@@ -12,6 +12,7 @@
 mod change;
 mod error;
 mod key_file;
+mod learn;
 mod lock;
 mod passphrase;
 mod seal;
@@ -21,6 +22,7 @@ mod tests;
 mod values;
 
 pub use error::VaultError;
+pub use learn::Mark;
 pub use lock::{LockKind, NewLock};
 pub use passphrase::{LONGEST_PASSPHRASE, SHORTEST_PASSPHRASE, read_passphrase};
 pub use table::{Listed, MIGRATIONS};

@@ -189,6 +189,12 @@ pub(super) fn secrets(c: &mut dyn Conn) -> Result<Vec<SecretRow>, StoreError> {
     )
 }
 
+/// One of each sealed value, which is new whenever one is sealed.
+pub(super) fn nonces(c: &mut dyn Conn) -> Result<Vec<Vec<u8>>, StoreError> {
+    let sql = "SELECT nonce FROM vault_secret ORDER BY name";
+    c.query(sql, params![], |row| row.blob(0))
+}
+
 pub(super) fn count(c: &mut dyn Conn) -> Result<usize, StoreError> {
     let count = c.query_one("SELECT count(*) FROM vault_secret", params![], |row| {
         row.int(0)

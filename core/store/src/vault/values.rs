@@ -184,7 +184,7 @@ impl Vault {
     }
 
     /// Does it with the data key; once more when another process changed the lock meanwhile.
-    fn again<T>(
+    pub(super) fn again<T>(
         &self,
         mut work: impl FnMut(Opened) -> Result<T, VaultError>,
     ) -> Result<T, VaultError> {
@@ -198,7 +198,7 @@ impl Vault {
     }
 }
 
-fn is_current(c: &mut dyn Conn, opened: &Opened) -> Result<(), VaultError> {
+pub(super) fn is_current(c: &mut dyn Conn, opened: &Opened) -> Result<(), VaultError> {
     match table::lock_row(c)? {
         Some(row) if row == *opened.row => Ok(()),
         _ => Err(VaultError::Changed),
@@ -237,7 +237,7 @@ fn open_all(
     Err(missing(c, absent)?)
 }
 
-fn value_of(opened: &Opened, row: SecretRow) -> Result<Secret, VaultError> {
+pub(super) fn value_of(opened: &Opened, row: SecretRow) -> Result<Secret, VaultError> {
     let bound = bound_to_secret(&opened.row.vault_id, &row.name, row.version);
     let mut plain = open(&opened.key, &bound, &row.sealed)
         .map_err(|_| VaultError::Damaged(row.name.clone()))?;

@@ -209,6 +209,12 @@ impl Desk {
 
     fn delete(&self, named: &Named, out: &mut dyn Write) -> anyhow::Result<()> {
         let name = named.checked()?;
+        self.vault.must_have(name)?;
+        let lock = self.vault.status()?.map(|status| status.lock);
+        // A passphrase that is shown must be the right one; without any, a secret nobody can open can still be deleted.
+        if lock == Some(LockKind::Passphrase) && self.config.passphrase_file.value.is_some() {
+            self.vault.unlock()?;
+        }
         self.vault.delete(name)?;
         writeln!(out, "{name} is deleted.")?;
         for place in self.uses().remove(name).unwrap_or_default() {
