@@ -45,6 +45,25 @@ pub(crate) struct Parsed {
     pub faults: Vec<Fault>,
 }
 
+impl Parsed {
+    /// Makes a fault of each key that no project may set, trusted or not.
+    fn refuse_what_is_the_users(&mut self) {
+        let users = |entry: &&Entry| entry.key.trust == Trust::Never;
+        self.faults
+            .extend(self.entries.iter().filter(users).map(|entry| Fault {
+                line: entry.line,
+                key: entry.path.clone(),
+                message: format!(
+                    "no project may set this, trusted or not: it names a program that knows your passphrase. Remove it \
+                     here, and set it in your own config.toml or in {}",
+                    entry.key.variable().unwrap_or_default()
+                ),
+            }));
+        self.faults.sort_by_key(|fault| fault.line);
+        self.entries.retain(|entry| entry.key.trust != Trust::Never);
+    }
+}
+
 /// Checks a whole text. Never stops at the first fault.
 pub(crate) fn parse(text: &str) -> Parsed {
     let (document, errors) = DeTable::parse_recoverable(text);
@@ -257,10 +276,12 @@ impl ProjectFile {
         let Some(text) = read_text(&file)? else {
             return Ok(None);
         };
+        let mut parsed = parse(&text);
+        parsed.refuse_what_is_the_users();
         Ok(Some(Self {
             root: root.to_owned(),
             sha256: hex_of(&Sha256::digest(text.as_bytes())),
-            parsed: parse(&text),
+            parsed,
             file,
         }))
     }

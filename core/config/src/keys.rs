@@ -20,6 +20,8 @@ pub enum Trust {
     Safe,
     /// Only one whose path and content the user has trusted.
     Needed,
+    /// None: it is the user's alone, in their own file or environment.
+    Never,
 }
 
 /// What a value must look like.
@@ -198,6 +200,13 @@ const FIRST: &[Key] = &[
         doc: "File with the passphrase of a vault that is locked with one, for programs without a terminal; readable by you alone.",
     },
     Key {
+        name: "vault.passphrase_command",
+        kind: Kind::Command,
+        default: "none: asked for on the terminal",
+        trust: Trust::Never,
+        doc: "A program that prints the passphrase, such as one that asks the keyring of your desktop. It has your environment and 30 seconds.",
+    },
+    Key {
         name: "access.loopback",
         kind: Kind::Choice(&["token", "viewer", "developer", "admin"]),
         default: "token",
@@ -293,10 +302,6 @@ pub(crate) enum Value {
     Template(Template),
 }
 
-/// A command line is in the list of processes for everybody to see; the rest is shown in logs and by `doctor`.
-const NO_SECRET_HERE: &str = "a secret can't be named here, where it would be seen: name it in a variable of \
-                              [agents.<name>.env], which only the agent gets";
-
 impl Kind {
     /// What is allowed, to follow "expected".
     #[must_use]
@@ -338,8 +343,32 @@ impl Kind {
         }
     }
 
+    /// Whether `${vault:NAME}` in a value stands for a secret.
+    #[must_use]
+    pub fn takes_secrets(&self) -> bool {
+        *self == Self::VariableValue
+    }
+
+    /// Why a value may not name a secret.
+    fn no_secret_here(&self) -> String {
+        let why = match self {
+            Self::Command => "a command line is in the list of processes for everybody to see",
+            Self::VariableNames => "these are names of variables, which are no secret",
+            Self::File | Self::Directory | Self::FileInside => {
+                "a path is shown in logs, in errors and by `callboard doctor`"
+            }
+            _ => "this setting is shown in logs and by `callboard doctor`",
+        };
+        format!(
+            "a secret can't be named here: {why}. Name it in a variable of [agents.<name>.env], which only the agent gets"
+        )
+    }
+
     /// Checks a value of a TOML file.
     pub(crate) fn check(&self, value: &DeValue<'_>) -> Result<Value, String> {
+        if !self.takes_secrets() && value.as_str().is_some_and(has_reference) {
+            return Err(self.no_secret_here());
+        }
         match (self, value) {
             (Self::Switch, DeValue::Boolean(on)) => Ok(Value::Switch(*on)),
             (Self::Number(..), DeValue::Integer(number)) => {
@@ -368,8 +397,8 @@ impl Kind {
 
     /// Checks a value given as text: an environment variable, a flag, or a string of a file.
     pub(crate) fn check_text(&self, text: &str) -> Result<Value, String> {
-        if *self != Self::VariableValue && has_reference(text) {
-            return Err(NO_SECRET_HERE.to_owned());
+        if !self.takes_secrets() && has_reference(text) {
+            return Err(self.no_secret_here());
         }
         match self {
             Self::VariableValue if text.contains('\0') => Err(self.found(text)),
@@ -482,7 +511,7 @@ impl Kind {
 
     fn words(&self, words: Vec<String>) -> Result<Value, String> {
         if words.iter().any(|word| has_reference(word)) {
-            return Err(NO_SECRET_HERE.to_owned());
+            return Err(self.no_secret_here());
         }
         if let Some(bad) = words.iter().find(|word| word.contains('\0')) {
             return Err(format!("{:?} holds a NUL character", shown(bad)));
@@ -557,6 +586,7 @@ pub fn reference() -> String {
         let trust = match key.trust {
             Trust::Safe => "yes",
             Trust::Needed => "no",
+            Trust::Never => "no, nor in a trusted one",
         };
         let variable = key
             .variable()

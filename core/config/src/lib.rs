@@ -13,6 +13,7 @@ mod projects;
 mod serve;
 mod settings;
 mod template;
+mod vault;
 
 pub use duration::{format_duration, parse_duration};
 pub use environment::{Environment, EnvironmentError, check_task_env};
@@ -27,3 +28,4 @@ pub use settings::{
     Access, AccessRole, Agent, Config, Log, LogLevel, LogStyle, Run, STAND_IN, Setting, Tests,
 };
 pub use template::Template;
+pub use vault::{Passphrase, Vault};

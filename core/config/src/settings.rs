@@ -10,6 +10,7 @@ use crate::layers::{Layers, Overrides, WhenUntrusted};
 use crate::nearest::did_you_mean;
 use crate::serve::Serve;
 use crate::template::{Template, shown_values};
+use crate::vault::Vault;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -46,8 +47,8 @@ pub struct Config {
     pub tests: Tests,
     /// Configured agents by name.
     pub agents: BTreeMap<String, Agent>,
-    /// File with the passphrase of the vault, absolute, where one is named.
-    pub passphrase_file: Setting<Option<PathBuf>>,
+    /// How the vault's passphrase is had.
+    pub vault: Vault,
     /// How the servers are offered over HTTP.
     pub serve: Serve,
     /// Who may use the servers.
@@ -277,10 +278,9 @@ impl Config {
                 command: take.words("tests.command"),
                 timeout: take.time("tests.timeout", Duration::from_secs(600)),
             },
-            passphrase_file: match take.path("vault.passphrase_file") {
-                Some(said) => said.map(Some),
-                None => by_default(None),
-            },
+            vault: Vault::take(&mut take).map_err(|problem| ConfigError::Invalid {
+                problems: vec![problem],
+            })?,
             serve: Serve::take(&mut take),
             access: access_settings(&mut take),
             log: log_settings(&mut take),
@@ -414,16 +414,7 @@ impl Config {
                 |limit| limit.map_or_else(|| "(run.task_timeout)".to_owned(), format_duration),
             ));
         }
-        rows.push(row(
-            "vault.passphrase_file",
-            &self.passphrase_file,
-            |file| {
-                file.as_ref().map_or_else(
-                    || "(asked for)".to_owned(),
-                    |file| file.display().to_string(),
-                )
-            },
-        ));
+        rows.extend(self.vault.rows());
         rows.extend(access_rows(&self.access));
         rows.extend(self.serve.rows());
         rows.push(row("log.level", &self.log.level, |l| l.as_str().to_owned()));
@@ -446,7 +437,7 @@ pub(crate) fn row<T>(
     )
 }
 
-fn command_line(words: &[String]) -> String {
+pub(crate) fn command_line(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
@@ -658,7 +649,7 @@ impl Take {
         self.time_if(key).map(|said| said.unwrap_or(default))
     }
 
-    fn path(&mut self, key: &str) -> Option<Setting<PathBuf>> {
+    pub(crate) fn path(&mut self, key: &str) -> Option<Setting<PathBuf>> {
         let said = self.said(key, |value| match value {
             Value::Path(path) => Some(path),
             _ => None,

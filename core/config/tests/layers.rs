@@ -97,6 +97,7 @@ fn the_defaults_are_those_of_the_reference() {
             "run.agent",
             "tests.command",
             "vault.passphrase_file",
+            "vault.passphrase_command",
         ]
         .contains(&name.as_str());
         assert!(
@@ -124,6 +125,8 @@ fn every_key_reaches_its_setting() {
          idle_timeout = \"5s\"\nsession_idle = \"6s\"\nresume_within = \"0s\"\nstop_within = \"7s\"\n\
          [log]\nlevel = \"debug\"\nformat = \"json\"\n",
     );
+    // The other one of the two would be refused in the same file.
+    let rig = rig.var("CALLBOARD_VAULT_PASSPHRASE_COMMAND", "pass 'show it'");
     let rows = rig.config().settings();
     let values: Vec<&str> = rows.iter().map(|(_, value, _)| value.as_str()).collect();
     let expected = [
@@ -142,6 +145,7 @@ fn every_key_reaches_its_setting() {
         "TOKEN=${vault:T}",
         "11s",
         "/p",
+        "pass 'show it'",
         "viewer",
         "12",
         "0",
@@ -167,10 +171,11 @@ fn every_key_reaches_its_setting() {
     ];
     assert_eq!(values, expected);
     assert_eq!(rows.len(), KEYS.len());
-    assert!(
-        rows.iter()
-            .all(|(_, _, source)| matches!(source, Source::User { .. }))
-    );
+    let said_elsewhere = rows
+        .iter()
+        .filter(|(_, _, source)| !matches!(source, Source::User { .. }));
+    let names: Vec<&str> = said_elsewhere.map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["vault.passphrase_command"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! adopts every orphan below it, so no descendant can leave the tree, and it ends the whole tree as soon as its pipe
 //! to us closes, whether we dropped it or were killed.
 
+mod answer;
 mod log;
 mod outcome;
 mod output;
@@ -17,6 +18,7 @@ mod supervisor;
 mod tree;
 mod wire;
 
+pub use answer::{Asked, NoAnswer, answer};
 pub use log::{LogChunk, read_log, tail_log};
 pub use outcome::{Ending, Outcome, Stop};
 pub use process::{

@@ -3,10 +3,10 @@
 //! another process changed the vault. Not for: asking for a passphrase, or handing out a value.
 
 use crate::error::CrewError;
+use crate::passphrase::passphrase;
 use callboard_config::{Config, Environment};
-use callboard_store::vault::{self, Mark, Vault};
+use callboard_store::vault::{self, AskPassphrase, Mark, Vault};
 use callboard_store::{Clock, Options, Store, SystemClock};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -16,8 +16,13 @@ use tokio::task::JoinHandle;
 const PERIOD: Duration = Duration::from_secs(2);
 /// The least time between two looks: a busy board changes all the time.
 const GAP: Duration = Duration::from_millis(100);
-/// How long a vault that does not open is left alone: a wrong passphrase costs as much as a right one.
+/// How long a vault that does not open is left alone at first: a wrong passphrase costs as much as a right one, and a
+/// program that is to print it may ask somebody.
 const RETRY_MS: i64 = 30_000;
+/// It is left alone for twice as long each time, up to this.
+const RETRY_MOST_MS: i64 = 5 * 60_000;
+/// How long the program may take that prints the passphrase: a client waits for its server meanwhile.
+const PASSPHRASE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Knows the vault's values as long as it is held.
 #[derive(Debug)]
@@ -40,12 +45,13 @@ pub fn learn_secrets(
 ) -> Learning {
     let mut learner = Learner {
         environment: environment.clone(),
-        passphrase_file: config.passphrase_file.value.clone(),
+        passphrase: passphrase(environment, config, PASSPHRASE_WITHIN),
         store: store.cloned(),
         clock: Arc::new(SystemClock),
         vault: None,
         seen: None,
         told: None,
+        patience_ms: RETRY_MS,
     };
     // Before anything is served.
     learner.look();
@@ -54,13 +60,15 @@ pub fn learn_secrets(
 
 struct Learner {
     environment: Environment,
-    passphrase_file: Option<PathBuf>,
+    passphrase: Option<AskPassphrase>,
     store: Option<Store>,
     clock: Arc<dyn Clock>,
     vault: Option<(Vault, watch::Receiver<u64>)>,
     seen: Option<Mark>,
     /// The last failure, and when it was.
     told: Option<(String, i64)>,
+    /// How long it is left alone after the next failure.
+    patience_ms: i64,
 }
 
 impl Learner {
@@ -85,12 +93,19 @@ impl Learner {
             return Ok(());
         };
         let mark = vault.mark()?;
-        if self.seen.as_ref() == Some(&mark) && !self.is_due() {
+        let is_new = self.seen.as_ref() != Some(&mark);
+        if !is_new && !self.is_due() {
             return Ok(());
         }
+        self.patience_ms = if is_new {
+            RETRY_MS
+        } else {
+            (self.patience_ms * 2).min(RETRY_MOST_MS)
+        };
         self.seen = Some(mark.clone());
         if !mark.is_empty() {
             vault.learn()?;
+            tracing::debug!("the values in the vault are known here");
         }
         self.told = None;
         Ok(())
@@ -101,7 +116,7 @@ impl Learner {
         let now = self.clock.now_ms();
         self.told
             .as_ref()
-            .is_some_and(|(_, at)| !(0..RETRY_MS).contains(&(now - at)))
+            .is_some_and(|(_, at)| !(0..self.patience_ms).contains(&(now - at)))
     }
 
     /// The user's vault; none as long as the user has no board.
@@ -121,8 +136,8 @@ impl Learner {
         let changes = store.changes();
         let data = self.environment.data_dir()?;
         let mut vault = Vault::new(store, &data, Arc::clone(&self.clock));
-        if let Some(file) = self.passphrase_file.clone() {
-            vault = vault.asking(Arc::new(move || vault::read_passphrase(&file)));
+        if let Some(ask) = self.passphrase.clone() {
+            vault = vault.asking(ask);
         }
         self.vault = Some((vault.clone(), changes));
         Ok(Some(vault))

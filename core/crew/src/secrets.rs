@@ -4,6 +4,7 @@
 
 use crate::agent::Agent;
 use crate::error::CrewError;
+use crate::passphrase::{PASSPHRASE_WITHIN, passphrase};
 use crate::project::Project;
 use callboard_config::{Config, Environment, Template};
 use callboard_redact::{SECRETS_VARIABLE, Secret};
@@ -17,8 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Opens the vault when the first secret is needed. An agent without secrets needs no vault, and no board for one.
 pub type OpenVault = Arc<dyn Fn() -> Result<Vault, CrewError> + Send + Sync>;
 
-/// The vault of the user who runs this process, opened once. Its passphrase, if it has one, is read from the file that
-/// the configuration names, or else asked for with `ask`, if that is given.
+/// The vault of the user who runs this process, opened once. Its passphrase, if it has one, comes from the program or the
+/// file that the configuration names, or else is asked for with `ask`, if that is given.
 #[must_use]
 pub fn users_vault(
     environment: &Environment,
@@ -26,7 +27,8 @@ pub fn users_vault(
     clock: Arc<dyn Clock>,
     ask: Option<AskPassphrase>,
 ) -> OpenVault {
-    let (environment, file) = (environment.clone(), config.passphrase_file.value.clone());
+    let ask = passphrase(environment, config, PASSPHRASE_WITHIN).or(ask);
+    let environment = environment.clone();
     let opened: Mutex<Option<Vault>> = Mutex::new(None);
     Arc::new(move || {
         let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,9 +40,7 @@ pub fn users_vault(
         let store = Store::open(Options::board(&board), &tables)?;
         let mut vault = Vault::new(store, &environment.data_dir()?, Arc::clone(&clock))
             .witnessed(audit::vault_witness(Arc::clone(&clock)));
-        if let Some(file) = file.clone() {
-            vault = vault.asking(Arc::new(move || vault::read_passphrase(&file)));
-        } else if let Some(ask) = &ask {
+        if let Some(ask) = &ask {
             vault = vault.asking(Arc::clone(ask));
         }
         *opened = Some(vault.clone());

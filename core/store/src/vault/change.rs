@@ -32,9 +32,6 @@ impl Vault {
                     },
                 )
             }
-            LockKind::Keyring => Err(VaultError::Keyring(
-                "its key can't be rotated here".to_owned(),
-            )),
         }
     }
 

@@ -33,8 +33,9 @@ pub enum VaultError {
     TooMany(usize),
     /// It is locked with a passphrase and nobody can be asked.
     #[error(
-        "the vault is locked with a passphrase and there is no terminal to ask on: name a file that holds it, with \
-         vault.passphrase_file in your config.toml, CALLBOARD_VAULT_PASSPHRASE_FILE or --passphrase-file"
+        "the vault is locked with a passphrase and there is no terminal to ask on: name a program that prints it, or a \
+         file that holds it, with vault.passphrase_command or vault.passphrase_file in your config.toml, or with \
+         CALLBOARD_VAULT_PASSPHRASE_COMMAND or CALLBOARD_VAULT_PASSPHRASE_FILE"
     )]
     PassphraseNeeded,
     /// It does not open.
@@ -43,6 +44,14 @@ pub enum VaultError {
     /// A passphrase that is not taken.
     #[error("{0}")]
     BadPassphrase(String),
+    /// The program that is to print the passphrase did not.
+    #[error("vault.passphrase_command: {program}: {why}")]
+    PassphraseCommand {
+        /// The program, without its arguments.
+        program: String,
+        /// What it did and what to do about it; nothing that it printed.
+        why: String,
+    },
     /// The key file is not there, or not safe, or no key.
     #[error("the vault's key file {}: {why}", path.display())]
     KeyFile {
@@ -72,6 +81,12 @@ pub enum VaultError {
         "the vault's own row in the board makes no sense ({0}): restore the board from a backup"
     )]
     BadLock(&'static str),
+    /// It is locked with something that this version does not know.
+    #[error(
+        "the vault is locked with {0:?}, which this version of callboard does not know: it was made by a newer version, \
+         so use that one (or restore the board from a backup, if nobody has)"
+    )]
+    Newer(String),
     /// Another process was faster, again and again.
     #[error("another process keeps changing the vault: try again")]
     Changed,
@@ -84,9 +99,6 @@ pub enum VaultError {
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
-    /// The keyring of the desktop.
-    #[error("the keyring: {0}")]
-    Keyring(String),
     /// The board.
     #[error(transparent)]
     Store(#[from] StoreError),

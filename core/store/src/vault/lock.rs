@@ -17,8 +17,6 @@ pub enum LockKind {
     KeyFile,
     /// A passphrase.
     Passphrase,
-    /// The keyring of the user's desktop.
-    Keyring,
 }
 
 impl LockKind {
@@ -28,12 +26,11 @@ impl LockKind {
         match self {
             Self::KeyFile => "key_file",
             Self::Passphrase => "passphrase",
-            Self::Keyring => "keyring",
         }
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        [Self::KeyFile, Self::Passphrase, Self::Keyring]
+        [Self::KeyFile, Self::Passphrase]
             .into_iter()
             .find(|kind| kind.as_str() == text)
     }
@@ -99,11 +96,7 @@ impl Vault {
                 let key = key_file::read(&path)?;
                 unwrap(row, &key).ok_or(VaultError::WrongKey { path })
             }
-            LockKind::Passphrase => self.unlock_with((self.ask)()?.clone(), row),
-            LockKind::Keyring => Err(VaultError::Keyring(
-                "this program was built without it; use one built with the feature `keyring`"
-                    .to_owned(),
-            )),
+            LockKind::Passphrase => self.unlock_with((self.ask)()?, row),
         }
     }
 

@@ -24,7 +24,7 @@ mod values;
 pub use error::VaultError;
 pub use learn::Mark;
 pub use lock::{LockKind, NewLock};
-pub use passphrase::{LONGEST_PASSPHRASE, SHORTEST_PASSPHRASE, read_passphrase};
+pub use passphrase::{LONGEST_PASSPHRASE, SHORTEST_PASSPHRASE, passphrase_of, read_passphrase};
 pub use table::{Listed, MIGRATIONS};
 pub use values::{LONGEST_VALUE, MOST_SECRETS, check_name};
 

@@ -1,6 +1,6 @@
 //! Keys from passphrases.
 //! For: Argon2id with stored parameters, and reading a passphrase from a file that the user names.
-//! Not for: asking on a terminal (the command does) or keeping a passphrase.
+//! Not for: asking on a terminal or of a program (the command and the crew do), or keeping a passphrase.
 
 use super::error::VaultError;
 use super::seal::Key;
@@ -106,7 +106,11 @@ pub fn read_passphrase(path: &Path) -> Result<Secret, VaultError> {
     passphrase_of(&bytes).map_err(|why| refuse(why.to_owned()))
 }
 
-fn passphrase_of(bytes: &[u8]) -> Result<Secret, &'static str> {
+/// The passphrase in these bytes: all of them, less one line end at the end.
+///
+/// # Errors
+/// What is wrong with them, to follow a name for them; never any of them.
+pub fn passphrase_of(bytes: &[u8]) -> Result<Secret, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8 text")?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);

@@ -44,7 +44,7 @@ pub(super) struct LockRow {
     /// Counts the changes of the lock.
     pub(super) generation: i64,
     pub(super) kind: LockKind,
-    /// Names the key file or the entry of the keyring; the salt of a passphrase.
+    /// Names the key file; the salt of a passphrase.
     pub(super) key_id: Vec<u8>,
     pub(super) cost: Cost,
     pub(super) wrapped: Sealed,
@@ -95,7 +95,7 @@ pub(super) fn lock_row(c: &mut dyn Conn) -> Result<Option<LockRow>, VaultError> 
             generation: row.int(1)?,
             kind: match LockKind::parse(&row.text(2)?) {
                 Some(kind) => kind,
-                None => return Ok(None),
+                None => return Ok(Err(row.text(2)?)),
             },
             key_id: row.blob(3)?,
             cost,
@@ -106,11 +106,13 @@ pub(super) fn lock_row(c: &mut dyn Conn) -> Result<Option<LockRow>, VaultError> 
             created_ms: row.int(9)?,
             changed_ms: row.int(10)?,
         };
-        Ok(Some(row))
+        Ok(Ok(row))
     })?;
     match row {
-        Some(None) => Err(VaultError::BadLock("an unknown kind of lock")),
-        Some(row) => Ok(row),
+        Some(Ok(row)) => Ok(Some(row)),
+        Some(Err(kind)) => Err(VaultError::Newer(
+            kind.chars().filter(|c| !c.is_control()).take(40).collect(),
+        )),
         None => Ok(None),
     }
 }

@@ -272,11 +272,20 @@ fn the_vaults_own_row_is_bound_to_all_it_says() {
         );
     }
     let rig = Rig::filled();
-    rig.sql("UPDATE vault SET lock = 'nothing'");
-    assert!(matches!(
-        get(&rig.vault, "ONE"),
-        Err(VaultError::BadLock(_))
-    ));
+    rig.sql("UPDATE vault SET lock = 'hardware'");
+    for refused in [
+        get(&rig.vault, "ONE").map(drop),
+        rig.another().rotate_key(),
+        rig.another().lock_with(&NewLock::KeyFile),
+        rig.another().status().map(drop),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, VaultError::Newer(_)), "{error}");
+        assert!(
+            error.to_string().contains("made by a newer version"),
+            "{error}"
+        );
+    }
     rig.sql("UPDATE vault SET lock = 'passphrase'");
     assert!(matches!(
         get(&rig.vault.clone().asking(says("correct horse")), "ONE"),

@@ -2,20 +2,17 @@
 //! For: setting, listing, rotating and deleting them, and how the vault is locked. A value comes from standard input
 //! or a prompt, never from the command line, and is never shown again. Not for: handing a value to anybody.
 
+mod lock;
 mod standing;
 mod typed;
 
-use crate::{hidden, when};
-use anyhow::{Context as _, bail};
-use callboard_config::{Config, Environment, Overrides};
-use callboard_crew::users_vault;
-use callboard_redact::Secret;
+use crate::when;
+use anyhow::bail;
+use callboard_config::{Config, Environment, Overrides, Setting, Source};
+use callboard_crew::{PASSPHRASE_WITHIN, passphrase, users_vault};
 use callboard_store::SystemClock;
 use callboard_store::actor::{Actor, scope_now};
-use callboard_store::vault::{
-    AskPassphrase, LONGEST_PASSPHRASE, LockKind, NewLock, Status, Vault, VaultError,
-    read_passphrase,
-};
+use callboard_store::vault::{AskPassphrase, LockKind, Vault, VaultError};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,6 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+pub(crate) use lock::asking;
 pub(crate) use standing::standing;
 pub(crate) use typed::refuse_shown_values;
 
@@ -99,7 +97,7 @@ pub(crate) fn vault(
     let desk = Desk::open(args, environment)?;
     let action = format!("vault {}", args.command.word());
     let actor = Arc::new(Actor::command(&environment.user(), &action));
-    scope_now(actor, || desk.act(&args.command, environment, out))?;
+    scope_now(actor, || desk.act(&args.command, environment, out)).map_err(with_flag)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -120,6 +118,8 @@ impl VaultCommand {
 struct Desk {
     vault: Vault,
     config: Config,
+    /// How the passphrase is had without asking.
+    passphrase: Option<AskPassphrase>,
 }
 
 impl Desk {
@@ -127,10 +127,20 @@ impl Desk {
         // The vault is the user's, whatever project this is.
         let mut config = Config::load(environment, None, &Overrides::default())?;
         if let Some(file) = &args.passphrase_file {
-            config.passphrase_file.value = Some(environment.cwd().join(file));
+            config.vault.passphrase_file = Setting {
+                value: Some(environment.cwd().join(file)),
+                source: Source::Flag {
+                    name: "--passphrase-file",
+                },
+            };
         }
         let vault = users_vault(environment, &config, Arc::new(SystemClock), Some(asking()))()?;
-        Ok(Self { vault, config })
+        let passphrase = passphrase(environment, &config, PASSPHRASE_WITHIN);
+        Ok(Self {
+            vault,
+            config,
+            passphrase,
+        })
     }
 
     fn act(
@@ -212,7 +222,7 @@ impl Desk {
         self.vault.must_have(name)?;
         let lock = self.vault.status()?.map(|status| status.lock);
         // A passphrase that is shown must be the right one; without any, a secret nobody can open can still be deleted.
-        if lock == Some(LockKind::Passphrase) && self.config.passphrase_file.value.is_some() {
+        if lock == Some(LockKind::Passphrase) && self.passphrase.is_some() {
             self.vault.unlock()?;
         }
         self.vault.delete(name)?;
@@ -288,70 +298,6 @@ impl Desk {
         }
         uses
     }
-
-    fn status(&self, as_json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-        let status = self.vault.status()?;
-        if as_json {
-            let told = status.map(|status| {
-                json!({
-                    "lock": status.lock.as_str(), "key_file": status.key_file,
-                    "stale_key_files": status.stale_key_files, "secrets": status.secrets,
-                    "created_ms": status.created_ms, "locked_ms": status.locked_ms,
-                })
-            });
-            writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
-            return Ok(());
-        }
-        let Some(status) = status else {
-            bail!(VaultError::NoVault);
-        };
-        writeln!(
-            out,
-            "{} since {}",
-            count(status.secrets),
-            when::utc(status.created_ms)
-        )?;
-        self.tell_lock(out)
-    }
-
-    fn tell_lock(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let Some(status) = self.vault.status()? else {
-            return Ok(());
-        };
-        tell_lock(&status, out)
-    }
-
-    fn lock(&self, with: With, file: Option<PathBuf>, out: &mut dyn Write) -> anyhow::Result<()> {
-        let new = match (with, file) {
-            (With::KeyFile, None) => NewLock::KeyFile,
-            (With::KeyFile, Some(_)) => {
-                bail!("--new-passphrase-file goes with `callboard vault lock passphrase`")
-            }
-            (With::Passphrase, Some(file)) => NewLock::Passphrase(read_passphrase(&file)?),
-            (With::Passphrase, None) => NewLock::Passphrase(self.new_passphrase()?),
-        };
-        self.vault.lock_with(&new)?;
-        self.tell_lock(out)
-    }
-
-    /// The file that the configuration names is the new passphrase where there was none; a change of a passphrase
-    /// needs two, so the new one is asked for.
-    fn new_passphrase(&self) -> anyhow::Result<Secret> {
-        let kind = self.vault.status()?.map(|status| status.lock);
-        if let Some(file) = self.config.passphrase_file.value.as_ref()
-            && kind != Some(LockKind::Passphrase)
-        {
-            return Ok(read_passphrase(file)?);
-        }
-        let first = hidden::ask("New passphrase of the vault: ", LONGEST_PASSPHRASE).context(
-            "asking for a new passphrase (--new-passphrase-file FILE names a file with it)",
-        )?;
-        let again = hidden::ask("Once more: ", LONGEST_PASSPHRASE)?;
-        if first != again {
-            bail!("the two differ, so nothing was changed: try again");
-        }
-        Ok(first)
-    }
 }
 
 impl Named {
@@ -378,27 +324,6 @@ impl Named {
     }
 }
 
-fn tell_lock(status: &Status, out: &mut dyn Write) -> anyhow::Result<()> {
-    match (&status.key_file, status.lock) {
-        (Some(file), _) => writeln!(
-            out,
-            "The key that opens the vault: {}\nKeep a copy of it apart from copies of the board: without it the secrets \
-             can't be read, with it anybody can.",
-            file.display()
-        )?,
-        (None, LockKind::Passphrase) => writeln!(
-            out,
-            "The vault is locked with a passphrase. It is asked for when a secret is needed; programs without a terminal \
-             read it from the file that vault.passphrase_file in your config.toml names."
-        )?,
-        (None, kind) => writeln!(out, "The vault is locked with: {}", kind.as_str())?,
-    }
-    for file in &status.stale_key_files {
-        writeln!(out, "{} opens nothing any more: remove it", file.display())?;
-    }
-    Ok(())
-}
-
 fn count(secrets: usize) -> String {
     let plural = if secrets == 1 { "" } else { "s" };
     format!("{secrets} secret{plural}")
@@ -421,12 +346,12 @@ fn variable_of(name: &str) -> String {
     }
 }
 
-/// Asks for the passphrase on the terminal.
-pub(crate) fn asking() -> AskPassphrase {
-    Arc::new(|| {
-        hidden::ask("Passphrase of the vault: ", LONGEST_PASSPHRASE).map_err(|why| match why {
-            hidden::NoAnswer::NoTerminal => VaultError::PassphraseNeeded,
-            other => VaultError::BadPassphrase(other.to_string()),
-        })
-    })
+/// A hint at the flag, which only `callboard vault` has.
+fn with_flag(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<VaultError>() {
+        Some(VaultError::PassphraseNeeded) => {
+            anyhow::anyhow!("{error}\nHint: --passphrase-file FILE names such a file for this once")
+        }
+        _ => error,
+    }
 }

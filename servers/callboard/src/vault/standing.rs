@@ -2,8 +2,9 @@
 //! For: whether it opens, and whether it has what the user's configuration names. Not for: mending or making it.
 
 use crate::doctor::{Check, State};
-use callboard_config::{Config, Environment, Overrides};
-use callboard_store::vault::{LockKind, Vault, read_passphrase};
+use callboard_config::{Config, Environment, Overrides, Passphrase};
+use callboard_crew::{PASSPHRASE_WITHIN, passphrase};
+use callboard_store::vault::{LockKind, Vault};
 use callboard_store::{Options, SystemClock};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ fn look(
         let vault = Vault::new(store, &data, Arc::new(SystemClock));
         let list = vault.list().map_err(|error| error.to_string())?;
         present.extend(list.into_iter().map(|listed| listed.name));
-        checks.extend(lock(&vault, config, !named.is_empty())?);
+        checks.extend(lock(&vault, environment, config, !named.is_empty())?);
     }
     for name in named.difference(&present) {
         checks.push(
@@ -57,22 +58,34 @@ fn look(
     Ok(checks)
 }
 
-fn lock(vault: &Vault, config: &Config, needed: bool) -> Result<Option<Check>, String> {
+fn lock(
+    vault: &Vault,
+    environment: &Environment,
+    config: &Config,
+    needed: bool,
+) -> Result<Option<Check>, String> {
     let Some(status) = vault.status().map_err(|error| error.to_string())? else {
         return Ok(None);
     };
     let opens = match status.lock {
-        LockKind::Passphrase => config
-            .passphrase_file
-            .value
-            .as_ref()
-            .map_or(Ok(()), |file| read_passphrase(file).map(drop)),
-        _ => vault.unlock(),
+        LockKind::Passphrase => match passphrase(environment, config, PASSPHRASE_WITHIN) {
+            Some(configured) => vault.clone().asking(configured).unlock(),
+            None => Ok(()),
+        },
+        LockKind::KeyFile => vault.unlock(),
     };
-    let by = match (&status.key_file, &config.passphrase_file.value) {
+    let by = match (&status.key_file, config.vault.passphrase().value) {
         (Some(file), _) => format!("opened by {}", file.display()),
-        (None, Some(file)) => format!("locked with the passphrase in {}", file.display()),
-        (None, None) => "locked with a passphrase, asked for on the terminal".to_owned(),
+        (None, Passphrase::File(file)) => {
+            format!("locked with the passphrase in {}", file.display())
+        }
+        (None, Passphrase::Command(words)) => format!(
+            "locked with the passphrase that {} prints",
+            words.first().map(String::as_str).unwrap_or_default()
+        ),
+        (None, Passphrase::Asked) => {
+            "locked with a passphrase, asked for on the terminal".to_owned()
+        }
     };
     let found = format!("{}, {by}", super::count(status.secrets));
     Ok(Some(match opens {

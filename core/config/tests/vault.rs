@@ -1,0 +1,252 @@
+//! What configuration says of the vault: where its passphrase comes from, and which values may name a secret.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests write files and fail loudly"
+)]
+
+use callboard_config::{Config, Environment, KEYS, Kind, Overrides, Passphrase, Projects, Trust};
+use std::path::PathBuf;
+
+struct Rig {
+    dir: tempfile::TempDir,
+    vars: Vec<(String, String)>,
+}
+
+impl Rig {
+    fn new(user: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for sub in ["home/.config/callboard", "project"] {
+            std::fs::create_dir_all(dir.path().join(sub)).unwrap();
+        }
+        let rig = Self {
+            dir,
+            vars: Vec::new(),
+        };
+        std::fs::write(rig.path("home/.config/callboard/config.toml"), user).unwrap();
+        rig
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    fn project(self, text: &str) -> Self {
+        std::fs::write(self.path("project/callboard.toml"), text).unwrap();
+        self
+    }
+
+    fn var(mut self, name: &str, value: &str) -> Self {
+        self.vars.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn environment(&self) -> Environment {
+        let home = ("HOME".to_owned(), self.path("home").display().to_string());
+        Environment::of(
+            [home].into_iter().chain(self.vars.clone()),
+            self.path("home"),
+        )
+    }
+
+    fn load(&self) -> Result<Config, String> {
+        let project = self.path("project");
+        Config::load(&self.environment(), Some(&project), &Overrides::default())
+            .map_err(|error| error.to_string())
+    }
+
+    fn trust(&self) {
+        let root = self.path("project");
+        let file = callboard_config::ProjectFile::read(&root).unwrap().unwrap();
+        let projects = Projects::of(&self.environment()).unwrap();
+        projects.trust(&root, &file.sha256).unwrap();
+    }
+}
+
+fn words(words: &[&str]) -> Passphrase {
+    Passphrase::Command(words.iter().map(|&word| word.to_owned()).collect())
+}
+
+#[test]
+fn the_passphrase_comes_from_what_was_said_last() {
+    let file = "[vault]\npassphrase_file = \"/p\"\n";
+    let command =
+        "[vault]\npassphrase_command = [\"secret-tool\", \"lookup\", \"app\", \"call board\"]\n";
+    let said = words(&["secret-tool", "lookup", "app", "call board"]);
+    let from = |rig: &Rig| rig.load().unwrap().vault.passphrase().value;
+    assert_eq!(from(&Rig::new("")), Passphrase::Asked);
+    assert_eq!(from(&Rig::new(file)), Passphrase::File("/p".into()));
+    assert_eq!(from(&Rig::new(command)), said);
+    let varied = Rig::new(file).var(
+        "CALLBOARD_VAULT_PASSPHRASE_COMMAND",
+        "security find-generic-password -w -s 'call board'",
+    );
+    assert_eq!(
+        from(&varied),
+        words(&[
+            "security",
+            "find-generic-password",
+            "-w",
+            "-s",
+            "call board"
+        ])
+    );
+    let varied = Rig::new(command).var("CALLBOARD_VAULT_PASSPHRASE_FILE", "/other");
+    assert_eq!(from(&varied), Passphrase::File("/other".into()));
+}
+
+#[test]
+fn two_in_one_place_are_refused() {
+    let file = Rig::new("[vault]\npassphrase_file = \"/p\"\npassphrase_command = \"pass\"\n");
+    let variables = Rig::new("")
+        .var("CALLBOARD_VAULT_PASSPHRASE_FILE", "/p")
+        .var("CALLBOARD_VAULT_PASSPHRASE_COMMAND", "pass");
+    for (rig, place) in [
+        (file, "config.toml:3: "),
+        (variables, "CALLBOARD_VAULT_PASSPHRASE_COMMAND: "),
+    ] {
+        let why = rig.load().unwrap_err();
+        assert!(
+            why.contains(place) && why.contains("remove one of the two"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn no_project_names_the_program_not_even_a_trusted_one() {
+    let text = "[run]\nagents = 2\n[vault]\npassphrase_command = [\"./evil\"]\n";
+    let refused = |why: &str| {
+        assert!(
+            why.contains("callboard.toml:4: vault.passphrase_command: "),
+            "{why}"
+        );
+        assert!(
+            why.contains("no project may set this, trusted or not"),
+            "{why}"
+        );
+        assert!(why.contains("CALLBOARD_VAULT_PASSPHRASE_COMMAND"), "{why}");
+    };
+    let rig = Rig::new("").project(text);
+    refused(&rig.load().unwrap_err());
+    rig.trust();
+    refused(&rig.load().unwrap_err());
+    let project = rig.path("project");
+    let server = Config::load_cautious(&rig.environment(), Some(&project), &Overrides::default());
+    refused(&server.unwrap_err().to_string());
+    // `callboard trust` shows it too.
+    let file = callboard_config::ProjectFile::read(&project)
+        .unwrap()
+        .unwrap();
+    refused(&file.problems()[0].to_string());
+
+    let never: Vec<&str> = KEYS
+        .iter()
+        .filter(|key| key.trust == Trust::Never)
+        .map(|key| key.name)
+        .collect();
+    assert_eq!(never, ["vault.passphrase_command"]);
+}
+
+/// The same key with a value that names a secret, as a file has it; tables of other keys come with it.
+fn naming(name: &str, kind: Kind) -> String {
+    let value = match kind {
+        Kind::Command | Kind::VariableNames | Kind::Hosts | Kind::Origins => "[\"${vault:KEY}\"]",
+        _ => "\"${vault:KEY}\"",
+    };
+    let name = name.replace("<name>", "a").replace("<variable>", "TOKEN");
+    let agent = if name.starts_with("agents.") && name != "agents.a.command" {
+        "agents.a.command = \"agent\"\n"
+    } else {
+        ""
+    };
+    format!("{agent}{name} = {value}\n")
+}
+
+#[test]
+fn each_setting_takes_a_secret_or_says_why_not() {
+    const LIST: &str = "in the list of processes for everybody to see";
+    const PATH: &str = "a path is shown in logs";
+    const NAMES: &str = "names of variables, which are no secret";
+    const SHOWN: &str = "shown in logs and by `callboard doctor`";
+    let table: &[(&str, Result<(), &str>)] = &[
+        ("board", Err(PATH)),
+        ("run.agents", Err(SHOWN)),
+        ("run.agent", Err(SHOWN)),
+        ("run.attempts", Err(SHOWN)),
+        ("run.task_timeout", Err(SHOWN)),
+        ("run.integration_branch", Err(SHOWN)),
+        ("run.roadmap", Err(PATH)),
+        ("run.test_merges", Err(SHOWN)),
+        ("tests.command", Err(LIST)),
+        ("tests.timeout", Err(SHOWN)),
+        ("agents.<name>.command", Err(LIST)),
+        ("agents.<name>.pass_env", Err(NAMES)),
+        ("agents.<name>.env.<variable>", Ok(())),
+        ("agents.<name>.timeout", Err(SHOWN)),
+        ("vault.passphrase_file", Err(PATH)),
+        ("vault.passphrase_command", Err(LIST)),
+        ("access.loopback", Err(SHOWN)),
+        ("access.rate", Err(SHOWN)),
+        ("access.rate_unauthenticated", Err(SHOWN)),
+        ("access.stdio_role", Err(SHOWN)),
+        ("serve.listen", Err(SHOWN)),
+        ("serve.hosts", Err(SHOWN)),
+        ("serve.origins", Err(SHOWN)),
+        ("serve.connections", Err(SHOWN)),
+        ("serve.sessions", Err(SHOWN)),
+        ("serve.sessions_per_caller", Err(SHOWN)),
+        ("serve.head_bytes", Err(SHOWN)),
+        ("serve.body_bytes", Err(SHOWN)),
+        ("serve.head_timeout", Err(SHOWN)),
+        ("serve.body_timeout", Err(SHOWN)),
+        ("serve.answer_timeout", Err(SHOWN)),
+        ("serve.write_timeout", Err(SHOWN)),
+        ("serve.idle_timeout", Err(SHOWN)),
+        ("serve.session_idle", Err(SHOWN)),
+        ("serve.resume_within", Err(SHOWN)),
+        ("serve.stop_within", Err(SHOWN)),
+        ("log.level", Err(SHOWN)),
+        ("log.format", Err(SHOWN)),
+    ];
+    let named: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+    let there: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+    assert_eq!(named, there, "every setting has its row");
+    for (key, (name, expected)) in KEYS.iter().zip(table) {
+        assert_eq!(key.kind.takes_secrets(), expected.is_ok(), "{name}");
+        assert_eq!(
+            key.kind.allowed().contains("${vault:NAME}"),
+            expected.is_ok(),
+            "{name}"
+        );
+        let by_file = Rig::new(&naming(name, key.kind)).load();
+        let by_variable = key
+            .variable()
+            .map(|variable| Rig::new("").var(&variable, "x ${vault:KEY}").load());
+        for (how, told) in [("file", Some(by_file)), ("variable", by_variable)] {
+            match (told, expected) {
+                (None, _) | (Some(Ok(_)), Ok(())) => {}
+                (Some(Err(told)), Err(why)) => {
+                    let all = ["a secret can't be named here", why, "[agents.<name>.env]"];
+                    assert!(
+                        all.iter().all(|part| told.contains(part)),
+                        "{name} by {how}: {told}"
+                    );
+                }
+                (Some(told), _) => panic!("{name} by {how}: {:?}", told.map(drop)),
+            }
+        }
+    }
+    let config = Rig::new(&naming("agents.<name>.env.<variable>", Kind::VariableValue))
+        .load()
+        .unwrap();
+    assert_eq!(
+        config.agents["a"].env["TOKEN"]
+            .names()
+            .into_iter()
+            .collect::<Vec<_>>(),
+        ["KEY"]
+    );
+}
