@@ -5,7 +5,9 @@
 
 use std::io::Write;
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn, ParseError, filter_fn};
+use tracing_subscriber::filter::{
+    EnvFilter, FilterExt, FilterFn, LevelFilter, ParseError, filter_fn,
+};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -41,7 +43,8 @@ pub enum TracingError {
 /// Sends log lines that pass `filter` (for example `warn` or `info,callboard_mcp=debug`) to standard error.
 ///
 /// The protocol library writes whole messages at its lower levels; whatever the filter says, only its
-/// errors get through, so that parameters and results never reach a log.
+/// errors get through, so that parameters and results never reach a log. Those about answers that found no
+/// client only do where the filter lets anything at `debug` through.
 ///
 /// # Errors
 /// A filter that is not understood, or a second call in one process.
@@ -76,6 +79,10 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, TracingError> {
     })
 }
 
+/// Where the protocol library tells of answers that found nobody. To it each is an error; but our transports
+/// take every message, so all that is left is a client that hung up before its answer, as clients do.
+const ORDINARY: &str = "rmcp::service";
+
 fn text<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -83,7 +90,8 @@ where
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(writer);
-    tracing_subscriber::registry().with(lines.with_filter(filter.and(redaction())))
+    let kept = redaction(&filter);
+    tracing_subscriber::registry().with(lines.with_filter(filter.and(kept)))
 }
 
 fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
@@ -91,11 +99,16 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt::layer().json().with_writer(writer);
-    tracing_subscriber::registry().with(lines.with_filter(filter.and(redaction())))
+    let kept = redaction(&filter);
+    tracing_subscriber::registry().with(lines.with_filter(filter.and(kept)))
 }
 
-fn redaction() -> FilterFn<fn(&Metadata<'_>) -> bool> {
-    filter_fn(is_free_of_messages)
+fn redaction(filter: &EnvFilter) -> FilterFn<fn(&Metadata<'_>) -> bool> {
+    let most = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    if most >= LevelFilter::DEBUG {
+        return filter_fn(is_free_of_messages);
+    }
+    filter_fn(|metadata| metadata.target() != ORDINARY && is_free_of_messages(metadata))
 }
 
 fn is_free_of_messages(metadata: &Metadata<'_>) -> bool {
@@ -130,7 +143,8 @@ mod tests {
     fn log_some() {
         tracing::debug!(target: "rmcp::service", request = "the secret", "received request");
         tracing::warn!(target: "rmcp", "the secret");
-        tracing::error!(target: "rmcp::service", "the pipe broke");
+        tracing::error!(target: "rmcp::service", "nobody waits for the answer");
+        tracing::error!(target: "rmcp::transport", "the pipe broke");
         tracing::debug!(target: "rmcpish", "ours");
     }
 
@@ -144,6 +158,19 @@ mod tests {
         assert!(!written.contains("secret"), "{written}");
         assert!(written.contains("the pipe broke"), "{written}");
         assert!(written.contains("ours"), "{written}");
+    }
+
+    #[test]
+    fn a_client_that_hung_up_is_told_only_to_who_asks_for_details() {
+        for (filter, told) in [("info", false), ("error", false), ("debug", true)] {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let filter = parse_filter(filter).unwrap();
+            tracing::subscriber::with_default(text(filter, move || writer.clone()), log_some);
+            let written = lines.text();
+            assert_eq!(written.contains("nobody waits"), told, "{written}");
+            assert!(written.contains("the pipe broke"), "{written}");
+        }
     }
 
     #[test]
