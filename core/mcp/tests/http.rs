@@ -267,6 +267,59 @@ async fn bodies_and_heads_are_bounded() {
     web.end().await.unwrap();
 }
 
+/// A head of so many bytes.
+fn head_of(bytes: usize) -> String {
+    let begin = "GET /health HTTP/1.1\r\nhost: localhost\r\nx-request-id: abc-1\r\nx-long: ";
+    let long = "a".repeat(bytes - begin.len() - 4);
+    format!("{begin}{long}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn a_head_is_bounded_to_the_byte_and_refused_in_words() {
+    for head_bytes in [8_192, 65_536] {
+        let limits = Limits {
+            head_bytes,
+            ..Limits::default()
+        };
+        let web = Web::open(limits).await;
+        for (bytes, status) in [(head_bytes, 200), (head_bytes + 1, 431)] {
+            let head = head_of(bytes);
+            assert_eq!(head.len(), bytes);
+            let mut answer = Exchange::connect(web.address).await;
+            answer.bytes(head.as_bytes()).await;
+            answer.head().await;
+            assert_eq!(answer.status, status, "{bytes} of {head_bytes}");
+            assert_eq!(answer.header("x-request-id"), Some("abc-1"));
+            if status == 431 {
+                assert_eq!(answer.header("connection"), Some("close"));
+                let said = answer.json().await;
+                assert_eq!(said["error"]["data"]["kind"], "limit", "{said}");
+                assert_eq!(said["error"]["data"]["requestId"], "abc-1", "{said}");
+                assert!(answer.closed().await);
+            }
+        }
+        web.end().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn headers_are_counted_exactly() {
+    let limits = Limits {
+        headers: 20,
+        ..Limits::default()
+    };
+    let web = Web::open(limits).await;
+    // Beside these there are `host` and `content-length`.
+    let names: Vec<String> = (0..19).map(|number| format!("x-{number}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    assert_eq!(web.send("GET", "/health", &many[1..], "").await.status, 200);
+    let mut refused = web.send("GET", "/health", &many, "").await;
+    assert_eq!(refused.status, 431);
+    let said = refused.json().await;
+    assert!(said["error"]["data"]["requestId"].is_string(), "{said}");
+    web.end().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_client_that_dawdles_loses_its_connection() {
     let limits = Limits {

@@ -28,6 +28,10 @@ use super::{Http, Listener, Stop};
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// When the system has no more descriptors, how long until we ask again.
 const BREATH: Duration = Duration::from_millis(50);
+/// How far the library's own bounds on a head lie above ours, so that ours answer first: with a body, the
+/// request's id and a line in the log. Beyond them it answers with a status and nothing else, as it does to
+/// bytes that are no request: there nothing is known that an answer could say more about.
+const BACKSTOP: usize = 2;
 /// Files that are no connections.
 const OTHER_FILES: u64 = 512;
 /// After this much silence the system asks a peer whether it is still there.
@@ -191,8 +195,8 @@ where
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.connection_idle + limits.head_within)
-            .max_headers(limits.headers)
-            .max_buf_size(limits.head_bytes.max(8_192))
+            .max_headers(limits.headers.saturating_mul(BACKSTOP))
+            .max_buf_size(limits.head_bytes.max(8_192).saturating_mul(BACKSTOP))
             .serve_connection(TokioIo::new(guarded), service)
     );
     let ended = tokio::select! {

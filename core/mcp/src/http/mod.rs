@@ -15,12 +15,16 @@ mod load;
 mod mount;
 mod names;
 mod open;
+mod pages;
+mod peek;
 mod random;
+mod refusals;
 mod request_id;
 mod route;
 mod session;
 mod stop;
 mod unfit;
+mod weigh;
 
 pub use limits::Limits;
 pub use listen::{ListenError, Listener, Plaintext};

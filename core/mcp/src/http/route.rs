@@ -6,27 +6,25 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::answer::{self, Answer, code};
 use super::held::hold;
 use super::mount::Mount;
+use super::peek::{HEADER_SESSION, Peek, session_named, session_shown};
+use super::refusals::{
+    is_ending, no_session, no_such_session, not_taken, not_that_method, too_late, turn_away,
+};
 use super::session::{Owner, Quota, Session, SessionError, Style};
-use super::{Http, Limits, Names, RequestId, request_id, unfit};
+use super::{Http, Limits, Names, RequestId, pages, request_id, unfit, weigh};
 use crate::message::read_line;
-use crate::{Arrival, Caller, ErrorKind, Gate, Refusal, ToolError, Via};
-
-const HEADER_SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+use crate::{Arrival, Caller, Gate, Via};
 
 /// What every connection shares.
 pub(crate) struct Site {
@@ -51,20 +49,6 @@ enum Place<'s> {
     /// Where the messages of the older transport go.
     Message(&'s Arc<dyn Mount>),
     Nowhere,
-}
-
-/// What must be known of a message before it goes to its server.
-#[derive(Debug, Default, Deserialize)]
-struct Peek {
-    #[serde(default, deserialize_with = "present")]
-    id: Option<Value>,
-    #[serde(default)]
-    method: Option<String>,
-}
-
-/// An id that is there, even if it is `null`.
-fn present<'d, D: serde::Deserializer<'d>>(from: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(from).map(Some)
 }
 
 impl Site {
@@ -97,7 +81,7 @@ impl Site {
     /// Answers one request; whatever comes of it carries the request's id.
     pub(crate) async fn answer(&self, request: Request<Incoming>, from: IpAddr) -> Answer {
         let id = RequestId::of(request.headers());
-        let span = tracing::info_span!("http", request = %id, method = %request.method(), path = %shown(request.uri().path()));
+        let span = tracing::info_span!("http", request = %id, method = %request.method(), path = %pages::shown(request.uri().path()));
         let mut answer = self.routed(request, from, &id).instrument(span).await;
         answer.headers_mut().insert(request_id::HEADER, id.header());
         if self.is_ending() {
@@ -125,9 +109,15 @@ impl Site {
             self.gate.turned_away(arrival, &refusal).await;
             return turn_away(&refusal, id);
         }
+        if let Err(refused) = weigh::head(&request, &self.limits, id) {
+            return *refused;
+        }
         match place {
-            Place::Health => return self.health(request.method()),
-            Place::Ready => return self.ready(request.method()).await,
+            Place::Health => return pages::health(request.method(), id),
+            Place::Ready => {
+                let ending = self.is_ending();
+                return pages::ready(&self.mounts, ending, request.method(), id).await;
+            }
             _ => {}
         }
         let caller = match self.gate.admit(arrival).await {
@@ -145,24 +135,22 @@ impl Site {
             .is_some_and(|session| *session.owner() != owner)
         {
             // To its caller it is as if there were none.
-            let refusal = no_session();
-            self.gate.turned_away(arrival, &refusal).await;
-            return answer::error(refusal.status, code::NO_SESSION, &refusal.error, None, id);
+            self.gate.turned_away(arrival, &no_session()).await;
+            return no_such_session(id);
         }
         let ends_none = matches!(place, Place::Streamable(_))
             && request.method() == Method::DELETE
             && request.headers().contains_key(&HEADER_SESSION)
             && shown.is_none();
         if ends_none {
-            let refusal = no_session();
-            return answer::error(refusal.status, code::NO_SESSION, &refusal.error, None, id);
+            return no_such_session(id);
         }
         let let_in = LetIn { caller, owner, id };
         match place {
             Place::Streamable(mount) => self.streamable(mount, request, let_in).await,
             Place::Stream(mount) => self.stream(mount, request.method(), let_in),
             Place::Message(mount) => self.message(mount, shown, request, let_in).await,
-            _ => self.nowhere(request.uri().path(), id),
+            _ => pages::nowhere(&self.mounts, request.uri().path(), id),
         }
     }
 
@@ -185,56 +173,6 @@ impl Site {
         }
     }
 
-    fn health(&self, method: &Method) -> Answer {
-        if !is_look(method) {
-            return not_that_method("GET, HEAD");
-        }
-        answer::json(StatusCode::OK, &json!({ "status": "alive" }))
-    }
-
-    async fn ready(&self, method: &Method) -> Answer {
-        if !is_look(method) {
-            return not_that_method("GET, HEAD");
-        }
-        let mut missing = serde_json::Map::new();
-        if self.is_ending() {
-            missing.insert("callboard".to_owned(), json!("is ending"));
-        }
-        for mount in &self.mounts {
-            let asked = tokio::time::timeout(Duration::from_secs(2), mount.ready()).await;
-            let found = asked.unwrap_or_else(|_| Err("does not answer".to_owned()));
-            if let Err(what) = found {
-                missing.insert(mount.name().to_owned(), json!(what));
-            }
-        }
-        if missing.is_empty() {
-            let servers: Vec<_> = self.mounts.iter().map(|mount| mount.name()).collect();
-            return answer::json(
-                StatusCode::OK,
-                &json!({ "status": "ready", "servers": servers }),
-            );
-        }
-        let value = json!({ "status": "not ready", "not_ready": missing });
-        answer::json(StatusCode::SERVICE_UNAVAILABLE, &value)
-    }
-
-    fn nowhere(&self, path: &str, id: &RequestId) -> Answer {
-        let servers = self.mounts.iter().map(|mount| {
-            let name = mount.name();
-            json!({ "name": name, "mcp": format!("/{name}/mcp"), "sse": format!("/{name}/sse") })
-        });
-        let value = json!({
-            "error": {
-                "kind": ErrorKind::NotFound.as_str(),
-                "message": format!("there is nothing at {}", shown(path)),
-                "hint": "point an MCP client at one of `servers`; /health and /ready tell how the process is",
-                "requestId": id.as_str(),
-            },
-            "servers": servers.collect::<Vec<_>>(),
-        });
-        answer::json(StatusCode::NOT_FOUND, &value)
-    }
-
     async fn streamable(
         &self,
         mount: &Arc<dyn Mount>,
@@ -243,12 +181,12 @@ impl Site {
     ) -> Answer {
         let id = let_in.id;
         let (head, body) = request.into_parts();
-        let body = match self.body(body, id).await {
+        let body = match weigh::body(body, &self.limits, id).await {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
         let peek = if head.method == Method::POST {
-            match peek(&body) {
+            match Peek::at(&body) {
                 Some(peek) => peek,
                 None => return unfit::no_message(&body, id),
             }
@@ -278,7 +216,7 @@ impl Site {
 
     fn stream(&self, mount: &Arc<dyn Mount>, method: &Method, let_in: LetIn<'_>) -> Answer {
         if method != Method::GET {
-            return not_that_method("GET");
+            return not_that_method("GET", let_in.id);
         }
         if self.is_ending() {
             return answer::refusal(&is_ending(), None, let_in.id);
@@ -298,19 +236,18 @@ impl Site {
     ) -> Answer {
         let id = let_in.id;
         if request.method() != Method::POST {
-            return not_that_method("POST");
+            return not_that_method("POST", id);
         }
         let session = session.filter(|session| session.style() == Style::Single);
         let Some(session) = session else {
-            let refusal = no_session();
-            return answer::error(refusal.status, code::NO_SESSION, &refusal.error, None, id);
+            return no_such_session(id);
         };
         let (head, body) = request.into_parts();
-        let body = match self.body(body, id).await {
+        let body = match weigh::body(body, &self.limits, id).await {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
-        let Some(peek) = peek(&body) else {
+        let Some(peek) = Peek::at(&body) else {
             return unfit::no_message(&body, id);
         };
         if self.is_ending() && peek.is_request() {
@@ -325,49 +262,6 @@ impl Site {
         match mount.message(&session, message, head) {
             Ok(()) => unfit::accepted(),
             Err(error) => answer::refusal(&not_taken(error), peek.id, id),
-        }
-    }
-
-    /// The whole body, if it is not too long and comes in time.
-    async fn body(&self, body: Incoming, id: &RequestId) -> Result<Bytes, Box<Answer>> {
-        let limit = self.limits.body_bytes;
-        let announced = body.size_hint().lower();
-        let collected = Limited::new(body, limit).collect();
-        let refused = |status, error: ToolError| {
-            let mut refused = answer::error(status, code::INVALID_REQUEST, &error, None, id);
-            // What is left of the body is not read, so nothing can follow it.
-            refused
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
-            Box::new(refused)
-        };
-        let too_long = || {
-            let error = ToolError::new(
-                ErrorKind::Limit,
-                format!("the message has more than {limit} bytes"),
-            )
-            .hint("put long content into a file and say where it is");
-            refused(StatusCode::PAYLOAD_TOO_LARGE, error)
-        };
-        // What says itself that it is too long need not come first.
-        if usize::try_from(announced).is_ok_and(|announced| announced > limit) {
-            return Err(too_long());
-        }
-        match tokio::time::timeout(self.limits.body_within, collected).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-            Ok(Err(error)) => {
-                let error = ToolError::invalid(format!("the message could not be read: {error}"));
-                Err(refused(StatusCode::BAD_REQUEST, error))
-            }
-            Err(_) => {
-                let within = self.limits.body_within.as_secs();
-                let error = ToolError::new(
-                    ErrorKind::Limit,
-                    format!("the message was not complete within {within} s"),
-                );
-                Err(refused(StatusCode::REQUEST_TIMEOUT, error))
-            }
         }
     }
 }
@@ -389,99 +283,4 @@ impl LetIn<'_> {
         head.headers.remove(header::COOKIE);
         (head, self.owner)
     }
-}
-
-impl Peek {
-    fn is_request(&self) -> bool {
-        self.method.is_some() && self.id.is_some()
-    }
-
-    /// Whether there is an answer to wait for: not where a stream is opened that has no end of its own.
-    fn is_exchange(&self) -> bool {
-        self.is_request() && self.method.as_deref() != Some("subscriptions/listen")
-    }
-}
-
-/// The session that a request of Streamable HTTP shows.
-fn session_shown(request: &Request<Incoming>) -> Option<String> {
-    let shown = request.headers().get(HEADER_SESSION)?;
-    shown.to_str().ok().map(str::to_owned)
-}
-
-/// The session that a message of the older transport names.
-fn session_named(request: &Request<Incoming>) -> Option<String> {
-    let named = request.uri().query()?.split('&');
-    let mut ids = named.filter_map(|pair| pair.strip_prefix("sessionId="));
-    ids.next().map(str::to_owned)
-}
-
-fn peek(body: &[u8]) -> Option<Peek> {
-    // An array would fill the fields in their order.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return None;
-    }
-    serde_json::from_slice(body).ok()
-}
-
-fn turn_away(refusal: &Refusal, id: &RequestId) -> Answer {
-    tracing::info!(status = refusal.status.as_u16(), kind = %refusal.error.kind, "a request was turned away");
-    answer::refusal(refusal, None, id)
-}
-
-fn is_ending() -> Refusal {
-    let error = ToolError::unavailable("this process is ending and begins nothing new")
-        .hint("call again in a few seconds, when it has been started again");
-    Refusal {
-        retry_after: Some(Duration::from_secs(3)),
-        ..Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "ending", error)
-    }
-}
-
-pub(super) fn no_session() -> Refusal {
-    Refusal::new(
-        StatusCode::NOT_FOUND,
-        "session",
-        ToolError::not_found("there is no such session, or no longer")
-            .hint("begin a new one: initialize, or open the event stream again"),
-    )
-}
-
-fn not_taken(error: SessionError) -> Refusal {
-    match error {
-        SessionError::Full | SessionError::Flooded => {
-            let error = ToolError::new(ErrorKind::Limit, error.to_string())
-                .hint("end sessions that are not needed, or wait for answers that are under way");
-            Refusal {
-                retry_after: Some(Duration::from_secs(1)),
-                ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, "sessions", error)
-            }
-        }
-        SessionError::Ended | SessionError::Unknown | SessionError::NoSuchEvent => no_session(),
-    }
-}
-
-fn too_late() -> ToolError {
-    ToolError::new(ErrorKind::Limit, "no answer began in time")
-        .hint("look at the state before calling again, part of the work may be done")
-}
-
-fn is_look(method: &Method) -> bool {
-    method == Method::GET || method == Method::HEAD
-}
-
-fn not_that_method(allowed: &'static str) -> Answer {
-    let mut answer = answer::json(
-        StatusCode::METHOD_NOT_ALLOWED,
-        &json!({ "error": { "kind": "invalid_input", "message": format!("this takes {allowed}") } }),
-    );
-    answer
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static(allowed));
-    answer
-}
-
-fn shown(path: &str) -> String {
-    crate::clip(&crate::scrub::url(path), 120)
-        .escape_debug()
-        .to_string()
 }

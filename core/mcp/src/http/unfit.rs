@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::RequestId;
 use super::answer::{self, Answer, code};
-use super::route::no_session;
+use super::refusals::no_session;
 use crate::ToolError;
 use crate::message::{Refusal, read_line};
 

@@ -1,0 +1,165 @@
+//! What a request may weigh.
+//!
+//! For: bounding its head and its body before anybody looks at either, with an answer that says so. Not for:
+//! how fast it has to come (`guarded`), or what a session may hold (`session`).
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+
+use super::answer::{self, Answer, code};
+use super::{Limits, RequestId};
+use crate::{ErrorKind, ToolError};
+
+/// What stands between the parts of a head: the request line has two spaces, the version and its end, each
+/// header a colon, a space and its end, and a blank line ends it.
+const IN_LINE: usize = "  HTTP/1.1\r\n".len();
+const IN_HEADER: usize = ": \r\n".len();
+const AT_END: usize = "\r\n".len();
+
+/// Whether the head is within its bounds.
+pub(super) fn head<B>(
+    request: &Request<B>,
+    limits: &Limits,
+    id: &RequestId,
+) -> Result<(), Box<Answer>> {
+    let count = request.headers().len();
+    let too_much = if count > limits.headers {
+        format!(
+            "the request has {count} headers; at most {} are taken",
+            limits.headers
+        )
+    } else {
+        let bytes = head_bytes(request);
+        if bytes <= limits.head_bytes {
+            return Ok(());
+        }
+        format!(
+            "the request's line and headers have {bytes} bytes; at most {} are taken",
+            limits.head_bytes
+        )
+    };
+    let error = ToolError::new(ErrorKind::Limit, too_much)
+        .hint("send fewer or shorter headers; what is long belongs into the body");
+    let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    Err(refused(status, &error, id))
+}
+
+/// Bytes of the head as it is sent by who puts no needless spaces into it.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let line = request.method().as_str().len() + target_bytes(request.uri()) + IN_LINE;
+    line + headers_bytes(request.headers()) + AT_END
+}
+
+fn target_bytes(uri: &Uri) -> usize {
+    let scheme = uri
+        .scheme_str()
+        .map_or(0, |scheme| scheme.len() + "://".len());
+    let authority = uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    scheme + authority + path
+}
+
+fn headers_bytes(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + IN_HEADER)
+        .sum()
+}
+
+/// The whole body, if it is not too long and comes in time.
+pub(super) async fn body(
+    body: Incoming,
+    limits: &Limits,
+    id: &RequestId,
+) -> Result<Bytes, Box<Answer>> {
+    let limit = limits.body_bytes;
+    let announced = body.size_hint().lower();
+    let collected = Limited::new(body, limit).collect();
+    let too_long = || {
+        let error = ToolError::new(
+            ErrorKind::Limit,
+            format!("the message has more than {limit} bytes"),
+        )
+        .hint("put long content into a file and say where it is");
+        refused(StatusCode::PAYLOAD_TOO_LARGE, &error, id)
+    };
+    // What says itself that it is too long need not come first.
+    if usize::try_from(announced).is_ok_and(|announced| announced > limit) {
+        return Err(too_long());
+    }
+    match tokio::time::timeout(limits.body_within, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
+        Ok(Err(error)) => {
+            let error = ToolError::invalid(format!("the message could not be read: {error}"));
+            Err(refused(StatusCode::BAD_REQUEST, &error, id))
+        }
+        Err(_) => {
+            let within = limits.body_within.as_secs();
+            let error = ToolError::new(
+                ErrorKind::Limit,
+                format!("the message was not complete within {within} s"),
+            );
+            Err(refused(StatusCode::REQUEST_TIMEOUT, &error, id))
+        }
+    }
+}
+
+fn refused(status: StatusCode, error: &ToolError, id: &RequestId) -> Box<Answer> {
+    tracing::info!(status = status.as_u16(), %error, "a request was turned away");
+    let mut refused = answer::error(status, code::INVALID_REQUEST, error, None, id);
+    // What is left of the body is not read, so nothing can follow it.
+    refused
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Box::new(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Request<()> {
+        let mut lines = text.split_terminator("\r\n");
+        let mut line = lines.next().unwrap().split(' ');
+        let mut request = Request::builder()
+            .method(line.next().unwrap())
+            .uri(line.next().unwrap());
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            request = request.header(name, value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn a_head_weighs_what_was_sent() {
+        for text in [
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET /a/b?c=d&e HTTP/1.1\r\nhost: localhost\r\nx: \r\n\r\n",
+            "POST http://localhost:1/a HTTP/1.1\r\nhost: localhost:1\r\nx: 1\r\nx: 2\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        ] {
+            assert_eq!(head_bytes(&parsed(text)), text.len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_bounds_are_exact() {
+        let id = RequestId::of(&HeaderMap::new());
+        let text = "GET /health HTTP/1.1\r\nhost: localhost\r\nx: 1\r\n\r\n";
+        let bounds = |head_bytes, headers| Limits {
+            head_bytes,
+            headers,
+            ..Limits::default()
+        };
+        let fits = |limits: Limits| head(&parsed(text), &limits, &id).map_err(|no| no.status());
+        assert_eq!(fits(bounds(text.len(), 2)), Ok(()));
+        let too_large = Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        assert_eq!(fits(bounds(text.len() - 1, 2)), too_large);
+        assert_eq!(fits(bounds(text.len(), 1)), too_large);
+    }
+}
