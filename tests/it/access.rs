@@ -4,13 +4,21 @@ use callboard_tests::Home;
 use callboard_tests::http::Served;
 use serde_json::{Value, json};
 
-fn audit(home: &Home) -> Vec<Value> {
+/// The rows of the audit as the command shows them.
+pub fn audit(home: &Home) -> Vec<Value> {
     let shown = home.callboard(&["audit", "--json"]);
     assert_eq!(shown.code, 0, "{}", shown.err);
     let lines = shown.out.lines();
     lines
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
+}
+
+/// A new token.
+pub fn token(home: &Home, args: &[&str]) -> String {
+    let made = home.callboard(&[&["token", "add"], args].concat());
+    assert_eq!(made.code, 0, "{}", made.err);
+    made.out.trim().to_owned()
 }
 
 #[test]
@@ -52,8 +60,7 @@ fn stdio_has_the_configured_role_and_what_it_may_not_do_is_written_down() {
 fn a_token_of_another_process_is_good_until_it_is_revoked() {
     let home = Home::new();
     let served = Served::start(&home, "");
-    let made = home.callboard(&["token", "add", "ci", "--role", "viewer"]);
-    assert_eq!(made.code, 0, "{}", made.err);
+    let token = token(&home, &["ci", "--role", "viewer"]);
     let status = |token: &str| {
         let text = format!(
             "GET /nothing HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n"
@@ -63,10 +70,57 @@ fn a_token_of_another_process_is_good_until_it_is_revoked() {
         exchange.head();
         exchange.status
     };
-    let token = made.out.trim();
-    assert_eq!(status(token), 404, "let in, and there is nothing");
+    assert_eq!(status(&token), 404, "let in, and there is nothing");
     assert_eq!(status("cb_000000000000_0"), 401);
     let revoked = home.callboard(&["token", "revoke", "ci"]);
     assert_eq!(revoked.code, 0, "{}", revoked.err);
-    assert_eq!(status(token), 401, "at once");
+    assert_eq!(status(&token), 401, "at once");
+}
+
+#[test]
+fn foreign_hosts_and_pages_are_in_the_audit() {
+    let home = Home::new();
+    let mut served = Served::start(&home, "");
+    let foreign = [("host", "evil.example"), ("origin", "https://evil.example")];
+    let doors = [
+        ("POST", "/assigner/mcp", "http"),
+        ("GET", "/roadmap/sse", "sse"),
+        ("GET", "/health", "http"),
+    ];
+    let mut sent = Vec::new();
+    for (name, value) in foreign {
+        for (method, path, via) in doors {
+            let id = format!("{name}-{}", sent.len());
+            let headers = [(name, value), ("x-request-id", &id)];
+            let mut refused = served.send(method, path, &headers, "{}");
+            assert_eq!(refused.status, 403, "{name} {path}");
+            let said = refused.json();
+            assert_eq!(said["error"]["data"]["kind"], "forbidden", "{said}");
+            assert_eq!(said["error"]["data"]["requestId"], id, "{said}");
+            sent.push((name, path, via, id));
+        }
+    }
+    served.terminate();
+    assert_eq!(served.ended().0, 0);
+    let rows = audit(&home);
+    for (name, ..) in foreign {
+        let rows: Vec<_> = rows
+            .iter()
+            .filter(|row| row["verb"] == "refused" && row["subject"] == name)
+            .collect();
+        // The first at once, those of the same minute as one row.
+        let count: i64 = rows
+            .iter()
+            .map(|row| row["detail"]["count"].as_i64().unwrap())
+            .sum();
+        assert_eq!(count, 3, "{rows:?}");
+        for row in rows {
+            assert_eq!(row["address"], "127.0.0.1", "{row}");
+            let (_, path, via, _) = sent
+                .iter()
+                .find(|(.., id)| row["request"] == *id)
+                .unwrap_or_else(|| panic!("of no request of ours: {row}"));
+            assert_eq!((&row["action"], &row["via"]), (&json!(path), &json!(via)));
+        }
+    }
 }

@@ -24,6 +24,7 @@ pub struct Served {
     /// Where they listen.
     pub address: SocketAddr,
     bearer: Option<String>,
+    named: Option<String>,
 }
 
 impl Served {
@@ -73,7 +74,18 @@ impl Served {
             err: Some(err),
             address,
             bearer,
+            named: None,
         }
+    }
+
+    /// From now on requests show this token instead of the user's own.
+    pub fn show(&mut self, token: &str) {
+        self.bearer = Some(format!("Bearer {token}"));
+    }
+
+    /// From now on requests bear this id.
+    pub fn name(&mut self, request: &str) {
+        self.named = Some(request.to_owned());
     }
 
     /// Asks it to end, as a service manager does.
@@ -97,7 +109,7 @@ impl Served {
         panic!("the servers do not end");
     }
 
-    /// Sends one request with the user's token and reads the head of its answer.
+    /// Sends one request with a token and reads the head of its answer.
     #[must_use]
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Exchange {
         let mut exchange = Exchange::connect(self.address);
@@ -106,7 +118,7 @@ impl Served {
         exchange
     }
 
-    /// A request as bytes, with the user's token.
+    /// A request as bytes, with a token unless `headers` say otherwise.
     #[must_use]
     pub fn request(
         &self,
@@ -116,11 +128,18 @@ impl Served {
         body: &str,
     ) -> String {
         let mut text = format!("{method} {path} HTTP/1.1\r\n");
-        if !headers.iter().any(|(name, _)| *name == "host") {
+        let says = |name: &str| headers.iter().any(|(said, _)| *said == name);
+        if !says("host") {
             text.push_str("host: localhost\r\n");
         }
-        if let Some(bearer) = &self.bearer {
-            text.push_str(&format!("authorization: {bearer}\r\n"));
+        let own = [
+            ("authorization", &self.bearer),
+            ("x-request-id", &self.named),
+        ];
+        for (name, value) in own {
+            if let Some(value) = value.as_ref().filter(|_| !says(name)) {
+                text.push_str(&format!("{name}: {value}\r\n"));
+            }
         }
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -154,7 +173,8 @@ impl Served {
     /// A request of the era without sessions, as [`Served::post`].
     #[must_use]
     pub fn modern(&self, server: &str, id: u64, method: &str, params: Value) -> Exchange {
-        let name = params["name"].as_str().map(str::to_owned);
+        let named = ["name", "uri", "taskId"].map(|member| params[member].as_str());
+        let name = named.into_iter().flatten().next().map(str::to_owned);
         let mut params = params;
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -408,6 +428,18 @@ impl Exchange {
                 return (message, before);
             }
             before += 1;
+        }
+    }
+
+    /// The answer, whether it comes alone or on a stream.
+    pub fn reply(&mut self) -> Value {
+        let streams = self
+            .header("content-type")
+            .is_some_and(|kind| kind.starts_with("text/event-stream"));
+        if streams {
+            self.answer().0
+        } else {
+            self.json()
         }
     }
 
