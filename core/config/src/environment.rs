@@ -71,6 +71,15 @@ const REFUSED: &[&str] = &[
 
 const REFUSED_PREFIXES: &[&str] = &["LD_", "DYLD_", "GIT_", "CALLBOARD_", "BASH_FUNC_"];
 
+/// Variables that say where the user's configuration, the board and the register of projects are. Whoever starts us
+/// with an environment of its own making has to hand these on, or there are two boards.
+pub const PLACES: [&str; 4] = [
+    "CALLBOARD_BOARD",
+    "CALLBOARD_DATA_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+];
+
 /// Variables of git that point it at another repository than the one it is started in.
 const GIT_REDIRECTS: &[&str] = &[
     "GIT_DIR",

@@ -16,7 +16,7 @@ mod template;
 mod vault;
 
 pub use duration::{format_duration, parse_duration};
-pub use environment::{Environment, EnvironmentError, check_task_env};
+pub use environment::{Environment, EnvironmentError, PLACES, check_task_env};
 pub use error::{ConfigError, Problem, RegisterError, Source, Untrusted, UntrustedKey};
 pub use file::{PROJECT_FILE, ProjectFile};
 pub use keys::{KEYS, Key, Kind, Trust, reference};

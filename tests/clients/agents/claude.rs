@@ -2,8 +2,8 @@
 
 use crate::place::{Place, Transport};
 use crate::{
-    assert_over, assert_posted, initialised, lines, methods, object, path, posting, sent, tapped,
-    work,
+    assert_over, assert_posted, initialised, lines, methods, object, path, places, posting, sent,
+    tapped, work,
 };
 use callboard_tests::deps::claude_code;
 use callboard_tests::model::Model;
@@ -100,6 +100,7 @@ fn posts_with_the_project_s_file(transport: Transport) {
     std::fs::write(home.join(".claude.json"), answers.to_string()).unwrap();
     let model = Model::playing(posting());
     let mut command = claude(home, &model, "Please post the task.");
+    command.envs(places(&place));
     command.args(["--allowedTools", "mcp__assigner,mcp__roadmap"]);
     let done = Running::of(command).finish();
     assert_eq!(done.code, 0, "{done:#?}");

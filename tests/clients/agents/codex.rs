@@ -2,8 +2,8 @@
 
 use crate::place::{Place, Transport};
 use crate::{
-    assert_over, assert_posted, initialised, lines, methods, object, path, posting, sent, tapped,
-    work,
+    assert_over, assert_posted, initialised, lines, methods, object, path, places, posting, sent,
+    tapped, work,
 };
 use callboard_tests::deps::{Set, codex};
 use callboard_tests::model::Model;
@@ -109,6 +109,7 @@ fn posts_with_the_user_s_file(transport: Transport) {
     configure(home, &settings(&model));
     initialised(&place, "codex");
     let mut command = codex_exec(home, "Please post the task.");
+    command.envs(places(&place));
     if transport == Transport::Http {
         command.env("CALLBOARD_TOKEN", place.token());
     }
@@ -217,6 +218,7 @@ fn a_wrong_token_keeps_it_out() {
     configure(home, &settings(&model));
     initialised(&place, "codex");
     let mut command = codex_exec(home, "Please post the task.");
+    command.envs(places(&place));
     command.env("CALLBOARD_TOKEN", place.wrong_token());
     let done = Running::of(command).finish();
     assert!(done.err.contains("invalid_token"), "{done:#?}");

@@ -112,19 +112,24 @@ fn path() -> String {
     format!("{}:/usr/bin:/bin", binaries().display())
 }
 
+/// What says where the user's own configuration and data are: not where they are without a word.
+fn places(place: &Place) -> Vec<(String, String)> {
+    let all = place.environment().into_iter();
+    all.filter(|(name, _)| name.starts_with("XDG_"))
+        .map(|(name, value)| (name, value.as_str().unwrap().to_owned()))
+        .collect()
+}
+
 /// Has `callboard init` write the file of this client, in the environment in which the agent starts.
 fn initialised(place: &Place, client: &str) {
     let home = place.home().path();
-    // Agents do not hand on where data is kept: so it has to be where it is without a word.
-    std::fs::create_dir_all(home.join(".local")).unwrap();
-    std::fs::create_dir_all(home.join("data")).unwrap();
-    std::os::unix::fs::symlink("../data", home.join(".local/share")).unwrap();
     let mut command = Command::new(binary("callboard"));
     command
         .env_clear()
         .current_dir(work(home))
         .env("PATH", path())
-        .env("HOME", home);
+        .env("HOME", home)
+        .envs(places(place));
     command.args(["init", "--client", client]);
     if place.served().is_some() {
         command.args(["--transport", "http", "--url", place.url()]);

@@ -1,8 +1,18 @@
 //! What the MCP clients expect: where their files are, and how an entry looks in each.
 //! For: one table of facts about clients. Not for: editing the files.
+//!
+//! From their documentation, read in November 2026, and where that is silent from the program itself:
+//! - Claude Code: <https://code.claude.com/docs/en/mcp>
+//! - Claude Desktop: <https://modelcontextprotocol.io/docs/develop/connect-local-servers>: stdio only; servers over
+//!   HTTP are added in its settings, and are called from its maker's network, which can't reach this machine
+//! - Codex: <https://developers.openai.com/codex/mcp>; that an entry with a member of the other transport keeps it from
+//!   starting is in its own message (0.169)
+//! - Cursor: <https://cursor.com/docs/mcp>: `${env:NAME}` in `command`, `args`, `env`, `url` and `headers`
+//! - Visual Studio Code: <https://code.visualstudio.com/docs/agents/reference/mcp-configuration>: `${input:ID}`, asked
+//!   for once and kept encrypted
 
 use anyhow::{Context, bail};
-use callboard_config::Environment;
+use callboard_config::{Environment, PLACES};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -57,6 +67,8 @@ pub enum Format {
 
 /// The variable that clients without a helper read the token from.
 pub const TOKEN_VARIABLE: &str = "CALLBOARD_TOKEN";
+/// Codex's list of variables that a server gets from the environment that Codex itself runs in.
+pub const FORWARDED: &str = "env_vars";
 /// The id under which Visual Studio Code asks for the token.
 pub const TOKEN_INPUT: &str = "callboard-token";
 
@@ -133,12 +145,30 @@ impl Client {
     /// The entry for one server that the client starts itself.
     pub fn stdio_entry(self, command: &str, server: &str) -> Map<String, Value> {
         let mut entry = Map::new();
-        if matches!(self, Self::ClaudeCode | Self::Vscode) {
+        if matches!(self, Self::ClaudeCode | Self::Cursor | Self::Vscode) {
             entry.insert("type".to_owned(), json!("stdio"));
         }
         entry.insert("command".to_owned(), json!(command));
         entry.insert("args".to_owned(), json!([server]));
+        if self == Self::Codex {
+            // It starts servers with a dozen variables of its own choice; one that is not set is passed over.
+            entry.insert(FORWARDED.to_owned(), json!(PLACES));
+        }
         entry
+    }
+
+    /// Members that keep the client from taking an entry of this transport: those of the other one.
+    pub fn refuses(self, transport: Transport) -> &'static [&'static str] {
+        match (self, transport) {
+            (Self::Codex, Transport::Http) => &["env", FORWARDED, "cwd"],
+            (Self::Codex, Transport::Stdio) => &[
+                "http_headers",
+                "env_http_headers",
+                "oauth",
+                "oauth_resource",
+            ],
+            _ => &[],
+        }
     }
 
     /// The entry for one server behind `callboard serve`. It says where the token is, never what it is.

@@ -13,7 +13,7 @@ use crate::token::local;
 use anyhow::{Context, bail};
 use callboard_config::{Config, Environment, Overrides};
 use callboard_store::actor::{Actor, scope_now};
-use client::{Format, TOKEN_INPUT};
+use client::{FORWARDED, Format, TOKEN_INPUT};
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 use std::io::Write;
@@ -191,7 +191,8 @@ fn with_servers(
                 (entry, url)
             }
         };
-        let merge = |present: &Value| merged(name, present, &entry);
+        let refused = client.refuses(args.transport);
+        let merge = |present: &Value| merged(name, present, &entry, refused);
         let (after, change) = match client.format() {
             Format::Json { member, comments } => {
                 json::Document::new(&text, comments).with_server(member, name, &entry, merge)?
@@ -332,28 +333,52 @@ impl std::fmt::Display for Change {
     }
 }
 
-/// Our entry as it should be: what the user added to it (environment, time limits) stays.
-fn merged(name: &str, present: &Value, entry: &Map<String, Value>) -> anyhow::Result<Value> {
+/// Our entry as it should be: what the user added to it (environment, time limits) stays, but for what its client
+/// refuses in an entry of this kind.
+fn merged(
+    name: &str,
+    present: &Value,
+    entry: &Map<String, Value>,
+    refused: &[&str],
+) -> anyhow::Result<Value> {
     let Some(old) = present.as_object().filter(|old| is_ours(old, name, entry)) else {
         bail!(
             "{name} is another server already; rename it there, or add \"{name}\" under another name by hand"
         );
     };
     let mut merged = entry.clone();
-    // The order and what the user added are kept; only what says how the server is reached is ours.
-    let kept = old.iter().filter(|(key, _)| !OURS.contains(&key.as_str()));
-    merged.extend(kept.map(|(key, one)| (key.clone(), one.clone())));
-    let same_way = entry.iter().all(|(key, one)| {
+    if let Some(names) = merged.get_mut(FORWARDED) {
+        *names = with_all(old.get(FORWARDED), names);
+    }
+    let same_way = merged.iter().all(|(key, one)| {
         old.get(key) == Some(one) || (key == "type" && !old.contains_key("type"))
     });
-    let nothing_else = old
-        .keys()
-        .all(|key| !OURS.contains(&key.as_str()) || entry.contains_key(key));
+    // The order and what the user added are kept; only what says how the server is reached is ours.
+    let goes = |key: &str| OURS.contains(&key) || refused.contains(&key);
+    for (key, one) in old.iter().filter(|(key, _)| !goes(key)) {
+        merged.entry(key).or_insert_with(|| one.clone());
+    }
+    let nothing_else = old.keys().all(|key| !goes(key) || entry.contains_key(key));
     Ok(if same_way && nothing_else {
         present.clone()
     } else {
         Value::Object(merged)
     })
+}
+
+/// The list that is there, and behind it what it does not name yet: by itself, or as the `name` of an object.
+fn with_all(present: Option<&Value>, wanted: &Value) -> Value {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut all = present.map(list).unwrap_or_default();
+    for one in list(wanted) {
+        if !all
+            .iter()
+            .any(|there| *there == one || there["name"] == one)
+        {
+            all.push(one);
+        }
+    }
+    Value::Array(all)
 }
 
 /// Whether an entry starts our program for this server, or reaches it where `callboard serve` may be.

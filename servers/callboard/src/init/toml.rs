@@ -3,7 +3,7 @@
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike};
 
 use super::Change;
 
@@ -30,7 +30,7 @@ pub fn with_server(
     let Some(present) = servers.get_mut(name) else {
         let mut table = Table::new();
         for (key, one) in entry {
-            table.insert(key, item(one)?);
+            table.insert(key, Item::Value(value(one)?));
         }
         servers.insert(name, Item::Table(table));
         return Ok((document.to_string(), Change::Added));
@@ -55,29 +55,70 @@ pub fn with_server(
         present.remove(key);
     }
     for (key, one) in wanted {
-        if now.get(key) != Some(one) {
-            present.insert(key, item(one)?);
-        }
+        put(present, key, now.get(key), one)?;
     }
     Ok((document.to_string(), Change::Updated))
 }
 
-/// Strings and lists of strings, which is all that our entries are made of.
-fn plain(item: &Item) -> Option<Value> {
-    if let Some(text) = item.as_str() {
-        return Some(Value::from(text));
+/// Sees to it that `key` is `wanted`; a list that only grows keeps its comments and line ends.
+fn put(
+    table: &mut dyn TableLike,
+    key: &str,
+    now: Option<&Value>,
+    wanted: &Value,
+) -> anyhow::Result<()> {
+    if now == Some(wanted) {
+        return Ok(());
     }
-    let list: Option<Vec<&str>> = item.as_array()?.iter().map(|one| one.as_str()).collect();
-    Some(Value::from(list?))
+    let lists = now.and_then(Value::as_array).zip(wanted.as_array());
+    let more = lists.and_then(|(now, wanted)| wanted.strip_prefix(now.as_slice()));
+    match (more, table.get_mut(key).and_then(Item::as_array_mut)) {
+        (Some(more), Some(list)) => {
+            for one in more {
+                list.push(value(one)?);
+            }
+        }
+        _ => drop(table.insert(key, Item::Value(value(wanted)?))),
+    }
+    Ok(())
 }
 
-fn item(one: &Value) -> anyhow::Result<Item> {
-    match one {
-        Value::String(text) => Ok(value(text)),
-        Value::Array(list) => {
-            let texts: Option<Array> = list.iter().map(Value::as_str).collect();
-            Ok(value(texts.context("only texts stand in lists")?))
-        }
-        _ => bail!("an entry is made of texts and lists of texts"),
+/// Texts, and lists and tables of them, which is all that entries are made of that concern us.
+fn plain(item: &Item) -> Option<Value> {
+    match item.as_table_like() {
+        Some(table) => plain_table(table),
+        None => plain_value(item.as_value()?),
     }
+}
+
+fn plain_value(one: &toml_edit::Value) -> Option<Value> {
+    if let Some(text) = one.as_str() {
+        return Some(Value::from(text));
+    }
+    if let Some(table) = one.as_inline_table() {
+        return plain_table(table);
+    }
+    one.as_array()?.iter().map(plain_value).collect()
+}
+
+fn plain_table(table: &dyn TableLike) -> Option<Value> {
+    let members = table
+        .iter()
+        .map(|(key, item)| Some((key.to_owned(), plain(item)?)));
+    members.collect::<Option<_>>().map(Value::Object)
+}
+
+fn value(one: &Value) -> anyhow::Result<toml_edit::Value> {
+    Ok(match one {
+        Value::String(text) => text.into(),
+        Value::Array(list) => {
+            let list: anyhow::Result<Array> = list.iter().map(value).collect();
+            list?.into()
+        }
+        Value::Object(table) => {
+            let members = table.iter().map(|(key, one)| Ok((key, value(one)?)));
+            members.collect::<anyhow::Result<InlineTable>>()?.into()
+        }
+        _ => bail!("an entry is made of texts, and lists and tables of them"),
+    })
 }
