@@ -7,6 +7,7 @@
 mod ability;
 pub mod access;
 mod ask;
+mod batch;
 mod call;
 mod caller;
 mod complete;

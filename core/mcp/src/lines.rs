@@ -4,6 +4,7 @@
 //! for ever), noticing the end of input before running calls do, and answering in few writes. Not for:
 //! deciding what a message means.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::pin::Pin;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
+use crate::batch;
 use crate::message::{Refusal, read_line};
 use crate::server::not_handled;
 
@@ -37,6 +39,10 @@ pub(crate) struct Lines<R, W> {
     outbox: Arc<Outbox<W>>,
     must_flush: bool,
     session_begun: bool,
+    /// Whether the session's revision has batches.
+    batches: bool,
+    /// What is left of one.
+    pieces: VecDeque<Vec<u8>>,
     /// Cancelled here at the end of input; whoever cancels it elsewhere ends the input.
     closing: CancellationToken,
 }
@@ -70,6 +76,8 @@ where
             outbox: Arc::new(Outbox::new(write)),
             must_flush: false,
             session_begun: false,
+            batches: false,
+            pieces: VecDeque::new(),
             closing,
         }
     }
@@ -89,11 +97,25 @@ where
                 self.outbox.flush().await.ok()?;
                 mem::forget(flushed);
             }
+            if let Some(piece) = self.pieces.pop_front() {
+                if let Some(message) = self.admit(batch::read(&piece)) {
+                    return Some(message);
+                }
+                continue;
+            }
             match self.step().await.ok()? {
                 Step::More => {}
                 Step::Line => {
                     let line = mem::take(&mut self.line);
-                    let read = read_line(&line);
+                    let batch = self.batches.then(|| batch::pieces(&line)).flatten();
+                    let read = match batch {
+                        None => read_line(&line),
+                        Some(Ok(pieces)) => {
+                            self.pieces = pieces.into();
+                            Ok(None)
+                        }
+                        Some(Err(refusal)) => Err(refusal),
+                    };
                     self.line = line;
                     self.line.clear();
                     if let Some(message) = self.admit(read) {
@@ -216,6 +238,7 @@ where
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        self.batches |= batch::may_follow(&message);
         self.outbox.push(&message);
         let outbox = Arc::clone(&self.outbox);
         let closing = self.closing.clone();

@@ -107,7 +107,7 @@ fn refuse_value(value: &Value) -> Result<Option<ClientJsonRpcMessage>, Box<Refus
 pub(crate) fn no_message(value: &Value) -> ErrorData {
     let Some(message) = value.as_object() else {
         let why = match value {
-            Value::Array(_) => "batches are not taken; send one message at a time",
+            Value::Array(_) => "this revision has no batches; send one message at a time",
             _ => "this is JSON but no JSON-RPC 2.0 message; a message is an object",
         };
         return ErrorData::invalid_request(why, None);

@@ -14,7 +14,7 @@ use rmcp::transport::streamable_http_server::session::ServerSseMessage;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::DropGuard;
 
-use super::answer::Answer;
+use super::answer::{Answer, Body};
 use super::session::Reader;
 
 struct Events {
@@ -40,7 +40,12 @@ pub(crate) fn stream(
         every,
         _session: session,
     };
-    let mut answer = Response::new(events.boxed());
+    answer(events.boxed())
+}
+
+/// An answer whose body is a stream of events.
+pub(super) fn answer(events: Body) -> Answer {
+    let mut answer = Response::new(events);
     let headers = answer.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

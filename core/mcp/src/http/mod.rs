@@ -12,6 +12,7 @@ mod held;
 mod limits;
 mod listen;
 mod load;
+mod many;
 mod mount;
 mod names;
 mod open;

@@ -22,8 +22,9 @@ use super::refusals::{
     is_ending, no_session, no_such_session, not_taken, not_that_method, too_late, turn_away,
 };
 use super::session::{Owner, Quota, Session, SessionError, Style};
-use super::{Http, Limits, Names, RequestId, pages, request_id, unfit, weigh};
-use crate::message::read_line;
+use super::{Http, Limits, Names, RequestId, many, pages, request_id, unfit, weigh};
+use crate::batch;
+use crate::message::{Refusal as Unread, read_line};
 use crate::{Arrival, Caller, Gate, Via};
 
 /// What every connection shares.
@@ -147,7 +148,7 @@ impl Site {
         }
         let let_in = LetIn { caller, owner, id };
         match place {
-            Place::Streamable(mount) => self.streamable(mount, request, let_in).await,
+            Place::Streamable(mount) => self.streamable(mount, shown, request, let_in).await,
             Place::Stream(mount) => self.stream(mount, request.method(), let_in),
             Place::Message(mount) => self.message(mount, shown, request, let_in).await,
             _ => pages::nowhere(&self.mounts, request.uri().path(), id),
@@ -176,6 +177,7 @@ impl Site {
     async fn streamable(
         &self,
         mount: &Arc<dyn Mount>,
+        session: Option<Arc<Session>>,
         request: Request<Incoming>,
         let_in: LetIn<'_>,
     ) -> Answer {
@@ -185,6 +187,12 @@ impl Site {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
+        let session = session.filter(|_| head.method == Method::POST);
+        match session.and_then(|session| batch_in(&session, &body)) {
+            Some(Ok(pieces)) => return self.batch(mount, head, pieces, let_in).await,
+            Some(Err(refusal)) => return unfit::refused(*refusal, id),
+            None => {}
+        }
         let peek = if head.method == Method::POST {
             match Peek::at(&body) {
                 Some(peek) => peek,
@@ -212,6 +220,26 @@ impl Site {
         }
         // The exchange is over when its last byte is out.
         hold(answered, exchange)
+    }
+
+    async fn batch(
+        &self,
+        mount: &Arc<dyn Mount>,
+        head: Parts,
+        pieces: Vec<Vec<u8>>,
+        let_in: LetIn<'_>,
+    ) -> Answer {
+        let asks = many::any_request(&pieces);
+        if self.is_ending() && asks {
+            return answer::refusal(&is_ending(), None, let_in.id);
+        }
+        let exchange = asks.then(|| self.exchanges.token());
+        let (head, owner) = let_in.mark(head);
+        let within = self.limits.answer_within;
+        hold(
+            many::streamable(mount, &head, &owner, pieces, within).await,
+            exchange,
+        )
     }
 
     fn stream(&self, mount: &Arc<dyn Mount>, method: &Method, let_in: LetIn<'_>) -> Answer {
@@ -247,6 +275,17 @@ impl Site {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
+        match batch_in(&session, &body) {
+            Some(Ok(pieces)) if self.is_ending() && many::any_request(&pieces) => {
+                return answer::refusal(&is_ending(), None, id);
+            }
+            Some(Ok(pieces)) => {
+                let (head, _) = let_in.mark(head);
+                return many::single(mount, &session, &head, pieces, id);
+            }
+            Some(Err(refusal)) => return unfit::refused(*refusal, id),
+            None => {}
+        }
         let Some(peek) = Peek::at(&body) else {
             return unfit::no_message(&body, id);
         };
@@ -264,6 +303,14 @@ impl Site {
             Err(error) => answer::refusal(&not_taken(error), peek.id, id),
         }
     }
+}
+
+/// The messages of a batch, where the session's revision has batches.
+fn batch_in(session: &Session, body: &[u8]) -> Option<Result<Vec<Vec<u8>>, Box<Unread>>> {
+    session
+        .takes_batches()
+        .then(|| batch::pieces(body))
+        .flatten()
 }
 
 /// Who was let in, and with which request.

@@ -16,6 +16,7 @@ pub(crate) use table::{Owner, Quota, Table};
 pub(crate) use transport::ServerEnd;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use rmcp::model::{
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::batch;
 use crate::lines::begins_session;
 use lines::Lines;
 use named::Named;
@@ -49,6 +51,8 @@ pub(crate) struct Session {
     arrived: Notify,
     lines: Mutex<Lines>,
     named: Named,
+    /// Whether its revision has batches.
+    batches: AtomicBool,
     /// Gives the place back when the session is gone.
     seat: Seat,
 }
@@ -101,6 +105,7 @@ impl Session {
             arrived: Notify::new(),
             lines: Mutex::new(Lines::default()),
             named: Named::default(),
+            batches: AtomicBool::new(false),
             seat,
         })
     }
@@ -174,6 +179,9 @@ impl Session {
     /// Sends a message of the server's on its way. A client that lets too much wait loses its session.
     pub(crate) fn deliver(&self, mut message: ServerJsonRpcMessage) {
         self.named.complete(&mut message);
+        if batch::may_follow(&message) {
+            self.batches.store(true, Ordering::Relaxed);
+        }
         let kept = self
             .lines()
             .deliver(message, self.style, self.bounds.waiting);
@@ -227,6 +235,11 @@ impl Session {
 
     pub(crate) fn style(&self) -> Style {
         self.style
+    }
+
+    /// Whether its client may send several messages at once.
+    pub(crate) fn takes_batches(&self) -> bool {
+        self.batches.load(Ordering::Relaxed)
     }
 
     /// Completes when the streams have ended and nobody listens to them any more.
