@@ -11,6 +11,7 @@ mod log;
 mod outcome;
 mod output;
 mod process;
+mod relearn;
 mod spec;
 mod start;
 mod supervised;

@@ -23,6 +23,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::{
     Ending, Outcome, ProcessId, Spec, Stop,
     process::end_abandoned,
+    relearn,
     supervisor::KILL_WITHIN,
     wire::{ARGUMENT, Event, KILL, Order, TERM},
 };
@@ -122,6 +123,7 @@ pub async fn spawn(supervisor_exe: &Path, spec: Spec) -> Result<Supervised, Cons
         exe: supervisor_exe.to_owned(),
         mark: spec.variable(MARK).map(str::to_owned),
         log_before: log_length(&spec.log),
+        known: 0,
         started: Instant::now(),
         deadline: None,
         command: None,
@@ -253,6 +255,8 @@ struct Keeper {
     spec: Spec,
     mark: Option<String>,
     log_before: u64,
+    /// How many values the supervisor takes out of the log; there are never fewer.
+    known: usize,
     started: Instant,
     /// When the tree must have ended; after it the supervisor counts as lost.
     deadline: Option<tokio::time::Instant>,
@@ -281,8 +285,9 @@ impl Keeper {
                 self.command = Some(command);
                 // If nobody listens any more, the stop channel is closed too, and following ends the tree.
                 let _ = start.send(Ok(command));
-                let ending = self.follow().await;
+                let mut ending = self.follow().await;
                 self.let_go().await;
+                self.take_out_later_values(&mut ending).await;
                 tell.send_replace(Some(ending));
             }
             Err(error) => {
@@ -320,6 +325,7 @@ impl Keeper {
         let input = self.spec.stdin.take();
         let stdin_bytes = input.as_ref().map(|bytes| bytes.len() as u64);
         let used = callboard_redact::registered();
+        self.known = used.len();
         let mut order = Order {
             spec: self.spec.clone(),
             stdin_bytes,
@@ -384,6 +390,25 @@ impl Keeper {
             u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             log_bytes,
         )
+    }
+
+    /// What came to be known while the command ran.
+    async fn take_out_later_values(&self, ending: &mut Ending) {
+        if callboard_redact::registered().len() == self.known {
+            return;
+        }
+        let (log, from) = (self.spec.log.clone(), self.log_before);
+        let cleaned = tokio::task::spawn_blocking(move || relearn::clean(&log, from));
+        match cleaned
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+        {
+            Ok(length) => ending.log_bytes = length.saturating_sub(self.log_before),
+            Err(error) => tracing::warn!(
+                log = %self.spec.log.display(), %error,
+                "a secret was added while this log was written, and the log can't be looked through: look yourself"
+            ),
+        }
     }
 
     async fn end_tree(&self, roots: Vec<ProcessId>) {

@@ -69,6 +69,29 @@ fn a_program_prints_the_passphrase() {
     assert_clean("standard error", &run.err);
     assert_nothing_holds_a_value(&shop, &["callboard/integration"]);
 
+    // Another passphrase, which the program does not know.
+    let new = file(home, "new", "some newer words\n", 0o600);
+    let lock = ["vault", "lock", "passphrase", "--new-passphrase-file"];
+    let locked = must(told(home, &[&lock[..], &[&new]].concat(), ""));
+    assert!(
+        locked.out.contains("is not what is found there"),
+        "{locked:?}"
+    );
+    let refused = told(home, &["vault", "rekey"], "");
+    assert!(
+        refused.err.contains("the passphrase is wrong"),
+        "{refused:?}"
+    );
+    let back = file(home, "back", "canary horse battery 5e07\n", 0o600);
+    let with = [&lock[..], &[&back, "--passphrase-file", &new]].concat();
+    let locked = must(told(home, &with, ""));
+    let again = locked.out.contains("words.sh prints it (");
+    assert!(
+        again && !locked.out.contains("is not what is found there"),
+        "{locked:?}"
+    );
+    must(told(home, &["vault", "rekey"], ""));
+
     // By variable, over a file that would not open it; and a passphrase that is wrong.
     let wrong = file(home, "wrong", "some other words\n", 0o600);
     configured(home, &format!("[vault]\npassphrase_file = {wrong:?}\n"));

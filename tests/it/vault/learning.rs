@@ -1,9 +1,9 @@
 //! Processes that keep every value of the vault out of what they say, though nobody gave them one.
 
 use super::rig::*;
-use crate::workshop::{PATIENCE, WORK};
+use crate::workshop::{PATIENCE, WAIT_FOR, WORK};
 use callboard_tests::http::Served;
-use callboard_tests::{Client, Home, wait_until};
+use callboard_tests::{Client, Home, Running, wait_until};
 use serde_json::{Value, json};
 
 /// What a caller who knows the values might send: to a server that never had to open the vault.
@@ -159,10 +159,12 @@ fn a_run_keeps_values_out_that_no_agent_was_given() {
         "[log]\nlevel = \"trace\"\n",
     );
     // It has the value from elsewhere, and its script does not show it.
-    let knowing = "a=canary-pl\nb=ain-7d1f0c93ab\nenv | grep -c \"$a$b\" && exit 9\necho \"it is $a$b\"\n\
+    let knowing = "a=canary-pl\nb=ain-7d1f0c93ab\ncase \"$(env)\" in *\"$a$b\"*) exit 9;; esac\necho \"it is $a$b\"\n\
                    echo \"so $a$b\" >&2\nprintf '{\"summary\": \"used %s\", \"commit\": {\"type\": \"feat\", \"subject\": \
                    \"use %s\"}}' \"$a$b\" \"$a$b\" >\"$CALLBOARD_REPORT_FILE\"\n";
+    let watch = Watch::begin();
     let done = shop.run(&format!("{knowing}{WORK}"), &[]);
+    watch.end();
     assert_eq!(done.code, 0, "{done:?}");
     assert_clean("stdout", &done.out);
     assert_clean("stderr", &done.err);
@@ -170,6 +172,48 @@ fn a_run_keeps_values_out_that_no_agent_was_given() {
     assert!(log.contains("use [vault:PLAIN]"), "{log}");
     let mut found = Vec::new();
     files(&shop.home.board(), &mut found);
+    let kept = |path: &std::path::PathBuf| {
+        let text = std::fs::read(path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        text.contains("it is [vault:PLAIN]") && text.contains("so [vault:PLAIN]")
+    };
+    assert!(found.iter().any(kept), "{found:?}");
+    assert_nothing_holds_a_value(&shop, &["callboard/integration"]);
+}
+
+#[test]
+fn a_value_that_is_rotated_while_an_agent_works_is_kept_out_of_all_it_said() {
+    let shop = filled(&[("Alpha part", "")]);
+    let settings = "[log]\nlevel = \"trace\"\n";
+    let file = shop.home.path().join("config/callboard/config.toml");
+    shop.home.write(&file, settings);
+    let knowing = "mkdir -p \"$HOME/seen\"\na=canary-la\nb=ter-9c41d7e2ff\necho \"it is $a$b\"\n\
+                   touch \"$HOME/seen/waiting\"\nwait_for go\necho \"so $a$b\"\nprintf '{\"commit\": {\"type\": \"feat\", \
+                   \"subject\": \"use %s\"}}' \"$a$b\" >\"$CALLBOARD_REPORT_FILE\"\n";
+    let agent = shop.agent(&format!("{WAIT_FOR}{knowing}{WORK}"));
+    let root = shop.root.to_str().unwrap();
+    let args = ["run", root, "--json", "--agent", &agent];
+    let watch = Watch::begin();
+    let run = Running::of(logged(&shop.home, &args, ">run.out"));
+    shop.await_seen("waiting");
+    must(given(&shop.home, &["vault", "rotate", "PLAIN"], LATER));
+    let log = shop.home.path().join("server.err");
+    let known = || {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        text.matches("the values in the vault are known here")
+            .count()
+            == 2
+    };
+    assert!(wait_until(PATIENCE, known));
+    shop.release("go");
+    let done = run.finish();
+    watch.end();
+    assert_eq!(done.code, 0, "{done:?}");
+    let subject = shop.git(&["log", "--format=%B", "callboard/integration"]);
+    assert!(subject.contains("use [vault:PLAIN]"), "{subject}");
+    let mut found = Vec::new();
+    files(&shop.home.board(), &mut found);
+    // Also what the agent said before the value was in the vault.
     let kept = |path: &std::path::PathBuf| {
         let text = std::fs::read(path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();

@@ -184,3 +184,28 @@ fn a_value_is_never_taken_from_the_command_line() {
         );
     }
 }
+
+#[test]
+fn a_lock_of_a_newer_version_is_refused_as_that() {
+    let shop = filled(&[("Alpha part", "")]);
+    configure(&shop, WORK, "");
+    let board = rusqlite::Connection::open(shop.home.board().join("board.db")).unwrap();
+    board
+        .execute_batch("UPDATE vault SET lock = 'keyring'")
+        .unwrap();
+    drop(board);
+    let root = shop.root.to_str().unwrap();
+    for args in [
+        &["vault", "status"][..],
+        &["vault", "set", "NEW"],
+        &["vault", "rekey"],
+        &["vault", "lock", "key-file"],
+        &["run", root, "--json"],
+    ] {
+        let done = given(&shop.home, args, "some new value\n");
+        let told = done.err.contains("made by a newer version") && done.err.contains("keyring");
+        assert!(done.code == 1 && told, "{args:?}: {done:?}");
+    }
+    let doctor = shop.home.callboard(&["doctor"]);
+    assert!(doctor.out.contains("made by a newer version"), "{doctor:?}");
+}

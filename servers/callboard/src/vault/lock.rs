@@ -38,7 +38,7 @@ impl Desk {
             count(status.secrets),
             when::utc(status.created_ms)
         )?;
-        self.tell_lock(out)
+        self.tell_lock(&self.config.vault.passphrase(), out)
     }
 
     fn passphrase_json(&self, status: &Status) -> Value {
@@ -56,7 +56,11 @@ impl Desk {
         }
     }
 
-    pub(super) fn tell_lock(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub(super) fn tell_lock(
+        &self,
+        passphrase: &Setting<Passphrase>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
         let Some(status) = self.vault.status()? else {
             return Ok(());
         };
@@ -70,7 +74,7 @@ impl Desk {
             (None, _) => writeln!(
                 out,
                 "The vault is locked with a passphrase. {}",
-                whence(&self.config.vault.passphrase())
+                whence(passphrase)
             )?,
         }
         for file in &status.stale_key_files {
@@ -94,7 +98,17 @@ impl Desk {
             (With::Passphrase, None) => NewLock::Passphrase(self.new_passphrase()?),
         };
         self.vault.lock_with(&new)?;
-        self.tell_lock(out)
+        let (said, configured) = &self.lasting;
+        self.tell_lock(said, out)?;
+        if let (NewLock::Passphrase(new), Some(configured)) = (&new, configured)
+            && !configured().is_ok_and(|there| there == *new)
+        {
+            writeln!(
+                out,
+                "The new passphrase is not what is found there: store it there before a program without a terminal needs it."
+            )?;
+        }
+        Ok(())
     }
 
     /// What the configured program or file says is the new passphrase where there was none; a change of a passphrase

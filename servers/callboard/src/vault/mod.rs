@@ -8,7 +8,7 @@ mod typed;
 
 use crate::when;
 use anyhow::bail;
-use callboard_config::{Config, Environment, Overrides, Setting, Source};
+use callboard_config::{Config, Environment, Overrides, Passphrase, Setting, Source};
 use callboard_crew::{PASSPHRASE_WITHIN, passphrase, users_vault};
 use callboard_store::SystemClock;
 use callboard_store::actor::{Actor, scope_now};
@@ -120,12 +120,18 @@ struct Desk {
     config: Config,
     /// How the passphrase is had without asking.
     passphrase: Option<AskPassphrase>,
+    /// The same without what was said for this once.
+    lasting: (Setting<Passphrase>, Option<AskPassphrase>),
 }
 
 impl Desk {
     fn open(args: &VaultArgs, environment: &Environment) -> anyhow::Result<Self> {
         // The vault is the user's, whatever project this is.
         let mut config = Config::load(environment, None, &Overrides::default())?;
+        let lasting = (
+            config.vault.passphrase(),
+            passphrase(environment, &config, PASSPHRASE_WITHIN),
+        );
         if let Some(file) = &args.passphrase_file {
             config.vault.passphrase_file = Setting {
                 value: Some(environment.cwd().join(file)),
@@ -140,6 +146,7 @@ impl Desk {
             vault,
             config,
             passphrase,
+            lasting,
         })
     }
 
@@ -170,7 +177,7 @@ impl Desk {
                     out,
                     "The vault has a new key, and every secret is encrypted with it."
                 )?;
-                self.tell_lock(out)
+                self.tell_lock(&self.lasting.0, out)
             }
         }
     }
@@ -199,7 +206,7 @@ impl Desk {
         )?;
         if is_first {
             writeln!(out)?;
-            self.tell_lock(out)?;
+            self.tell_lock(&self.lasting.0, out)?;
         }
         Ok(())
     }
