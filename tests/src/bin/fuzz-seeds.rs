@@ -1,15 +1,20 @@
-//! Writes the cases in `tests/corpus` as seeds for the fuzz targets: `fuzz/corpus/<target>/`.
+//! Writes the cases in `tests/corpus` as seeds for the fuzz targets: `fuzz/corpus/<target>/`. `tests/run fuzz` does.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "half a seed is as good a seed as any"
+)]
 
 use callboard_tests::corpus::cases;
+use callboard_tests::root;
 use std::fs;
 use std::io;
-use std::path::Path;
 
 /// libFuzzer is best with small inputs.
 const BYTES: usize = 4_096;
 
 fn main() -> io::Result<()> {
-    let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let to = root().join("fuzz/corpus");
     let (framing, arguments) = (to.join("framing"), to.join("arguments"));
     fs::create_dir_all(&framing)?;
     fs::create_dir_all(&arguments)?;
