@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rmcp::model::{ProgressNotificationParam, ProgressToken, RequestId};
+use rmcp::model::{ProgressNotificationParam, ProgressToken, ProtocolVersion, RequestId};
 use rmcp::service::RequestContext;
 use rmcp::{Peer, RoleServer};
 use serde_json::Value;
@@ -15,11 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ability::Abilities;
 use crate::ask::Asking;
+use crate::http::OwnStream;
 use crate::log::{self, is_modern};
 use crate::{Ability, Caller, Level, ToolError};
 
 /// At most five reports a second.
 const BETWEEN_REPORTS: Duration = Duration::from_millis(200);
+/// As long as this a client may be sent away: what is told meanwhile has to be kept for it.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// Handed to every handler; clones are cheap and speak for the same call.
 #[derive(Clone)]
@@ -28,6 +31,7 @@ pub struct CallContext {
     trace: Option<Arc<str>>,
     caller: Arc<Caller>,
     http_request: Option<crate::http::RequestId>,
+    stream: Option<OwnStream>,
     cancelled: CancellationToken,
     asking: Arc<Asking>,
     progress: Option<Arc<Progress>>,
@@ -55,6 +59,7 @@ impl CallContext {
             id: request.id.clone(),
             caller,
             http_request: http_request(request),
+            stream: own_stream(request),
             asking: Arc::new(asking),
             trace: request
                 .meta
@@ -124,6 +129,20 @@ impl CallContext {
         self.cancelled.clone()
     }
 
+    /// Ends the stream on which the client waits for this call, and tells it to come back after `retry` (30 s at
+    /// most) for what was said meanwhile, the answer included. The call goes on; a connection is free for as long.
+    ///
+    /// True if so. Otherwise nothing happened: over standard input and output and over HTTP+SSE there is no stream
+    /// of this call, since 2026-07-28 no session to come back to, clients of revisions before 2025-11-25 do not
+    /// expect it, and a stream that has ended already is not ended again.
+    ///
+    /// It has a price: progress arrives late, and that a client has gone is noticed `retry` later. Worth it for calls
+    /// that have nothing to tell for seconds.
+    pub fn close_stream(&self, retry: Duration) -> bool {
+        let stream = self.stream.as_ref();
+        stream.is_some_and(|stream| stream.close(retry.min(LONGEST_RETRY)))
+    }
+
     /// Goes on only if the client said that it can do this.
     ///
     /// # Errors
@@ -160,6 +179,13 @@ impl CallContext {
 pub(crate) fn over_network(request: &RequestContext<RoleServer>) -> Option<Arc<Caller>> {
     let head = request.extensions.get::<http::request::Parts>()?;
     head.extensions.get::<Arc<Caller>>().cloned()
+}
+
+/// The stream of this request, where its client knows that one may end before the answer came.
+fn own_stream(request: &RequestContext<RoleServer>) -> Option<OwnStream> {
+    let version = request.protocol_version()?;
+    let knows = version >= ProtocolVersion::V_2025_11_25;
+    request.extensions.get().filter(|_| knows).cloned()
 }
 
 /// The name that the HTTP transports gave the request.

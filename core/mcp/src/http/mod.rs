@@ -33,6 +33,7 @@ pub use load::Load;
 pub use names::{NameError, Names};
 pub use open::Open;
 pub use request_id::RequestId;
+pub(crate) use session::OwnStream;
 pub use stop::{EndedAtOnce, Stop};
 
 use std::sync::Arc;

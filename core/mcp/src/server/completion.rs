@@ -114,7 +114,7 @@ impl<S: Send + Sync + 'static> Server<S> {
     }
 
     fn prompt_asked(&self, name: &str) -> Option<Asked<S>> {
-        let entry = self.prompts.iter().find(|entry| entry.name == name)?;
+        let entry = self.offered_prompts().find(|entry| entry.name == name)?;
         Some(Asked {
             label: entry.name.to_owned(),
             role: entry.role,

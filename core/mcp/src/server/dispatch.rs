@@ -64,12 +64,12 @@ impl<S: Send + Sync + 'static> Server<S> {
     }
 
     pub(super) fn tool_entry(&self, name: &str) -> Result<&ToolEntry<S>, ErrorData> {
-        self.tools
-            .iter()
+        self.offered_tools()
             .find(|entry| entry.facts.name == name)
             .ok_or_else(|| {
                 self.wrapper.unknown("unknown");
-                let known = self.tool_names().join(", ");
+                let known: Vec<_> = self.offered_tools().map(|it| it.facts.name).collect();
+                let known = known.join(", ");
                 ErrorData::invalid_params(
                     format!("unknown tool `{}`; the tools are: {known}", shown(name)),
                     None,
@@ -185,9 +185,13 @@ impl<S: Send + Sync + 'static> Server<S> {
         params: GetPromptRequestParams,
         request: &RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let Some(entry) = self.prompts.iter().find(|entry| entry.name == params.name) else {
+        let found = self
+            .offered_prompts()
+            .find(|entry| entry.name == params.name);
+        let Some(entry) = found else {
             self.wrapper.unknown("prompt:unknown");
-            let known = self.prompt_names().join(", ");
+            let known: Vec<_> = self.offered_prompts().map(|entry| entry.name).collect();
+            let known = known.join(", ");
             let message = format!(
                 "unknown prompt `{}`; the prompts are: {known}",
                 shown(&params.name)

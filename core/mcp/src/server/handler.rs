@@ -8,14 +8,15 @@ use rmcp::model::{
     CompleteResult, CustomRequest, CustomResult, ErrorCode, ErrorData, GetPromptRequestParams,
     GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, JsonObject, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ResourceTemplate,
-    ResourcesCapability, ServerCapabilities, ServerConfig, SetLevelRequestMethod,
+    PromptsCapability, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    ResourceTemplate, ResourcesCapability, ServerCapabilities, ServerConfig, SetLevelRequestMethod,
     SubscribeRequestMethod, SubscribeRequestParams, SubscriptionFilter, TASKS_EXTENSION_ID,
     UnsubscribeRequestMethod, UnsubscribeRequestParams, UpdateTaskParams,
 };
-use rmcp::service::{RequestContext, SubscriptionContext};
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 
+use super::Server;
 use super::dispatch::shown;
 use crate::ask::Brought;
 use crate::context::http_request;
@@ -23,8 +24,10 @@ use crate::log::{Wanted, is_modern};
 use crate::scrub;
 use crate::subscribe::Connection;
 
-/// How long a client may keep a list: what a server offers does not change while it runs.
+/// How long a client may keep a list: what a server offers does not change while it runs, unless it says so.
 const LISTS_FRESH_MS: u64 = 5 * 60 * 1_000;
+/// As long where it may change, for clients that do not listen.
+const CHANGING_FRESH_MS: u64 = 1_000;
 
 /// Every list is one page, so no cursor of ours exists.
 fn refuse_cursor(params: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
@@ -97,16 +100,31 @@ fn named(error: ErrorData, request: &RequestContext<RoleServer>) -> ErrorData {
     error
 }
 
+impl<S> Server<S> {
+    fn lists_fresh_ms(&self) -> u64 {
+        match self.offers {
+            Some(_) => CHANGING_FRESH_MS,
+            None => LISTS_FRESH_MS,
+        }
+    }
+}
+
 impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
     fn get_info(&self) -> ServerConfig {
         let mut capabilities = ServerCapabilities::builder().enable_tools().build();
+        let changing = self.offers.is_some().then_some(true);
+        if let Some(tools) = &mut capabilities.tools {
+            tools.list_changed = changing;
+        }
         if !self.resources.is_empty() {
             let mut resources = ResourcesCapability::default();
             resources.subscribe = self.is_watched().then_some(true);
             capabilities.resources = Some(resources);
         }
         if !self.prompts.is_empty() {
-            capabilities.prompts = Some(Default::default());
+            let mut prompts = PromptsCapability::default();
+            prompts.list_changed = changing;
+            capabilities.prompts = Some(prompts);
         }
         let identity =
             Implementation::new(self.spec.name, self.spec.version).with_title(self.spec.title);
@@ -131,9 +149,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
         request: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         refuse_cursor(params).map_err(|error| named(error, &request))?;
-        let tools = self.tools.iter().map(|entry| entry.listed.clone());
+        let tools = self.offered_tools().map(|entry| entry.listed.clone());
         Ok(ListToolsResult::with_all_items(tools.collect())
-            .with_ttl_ms(LISTS_FRESH_MS)
+            .with_ttl_ms(self.lists_fresh_ms())
             .with_cache_scope(CacheScope::Private))
     }
 
@@ -156,7 +174,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
 
     /// What the HTTP transport checks `Mcp-Param-…` headers against.
     fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
-        let entry = self.tools.iter().find(|entry| entry.facts.name == name)?;
+        let entry = self
+            .offered_tools()
+            .find(|entry| entry.facts.name == name)?;
         Some(entry.listed.clone())
     }
 
@@ -217,11 +237,19 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
         &self,
         requested: &SubscriptionFilter,
     ) -> Option<SubscriptionFilter> {
-        self.is_watched().then(|| self.listenable(requested))
+        let any = self.is_watched() || self.offers.is_some();
+        any.then(|| self.listenable(requested))
     }
 
     async fn listen(&self, stream: SubscriptionContext) -> Result<(), ErrorData> {
-        self.tell_stream(stream, &self.held).await
+        self.tell_stream(stream, &self.held, self.hearing.clone())
+            .await
+    }
+
+    async fn on_initialized(&self, client: NotificationContext<RoleServer>) {
+        if let Some(hearing) = self.hearing.clone() {
+            self.held.keep_hearing(client.peer, hearing);
+        }
     }
 
     async fn subscribe(
@@ -257,9 +285,9 @@ impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
         request: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         refuse_cursor(params).map_err(|error| named(error, &request))?;
-        let listed = self.prompts.iter().map(|entry| entry.listed.clone());
+        let listed = self.offered_prompts().map(|entry| entry.listed.clone());
         Ok(ListPromptsResult::with_all_items(listed.collect())
-            .with_ttl_ms(LISTS_FRESH_MS)
+            .with_ttl_ms(self.lists_fresh_ms())
             .with_cache_scope(CacheScope::Private))
     }
 

@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::call::{BoxFuture, Wrapper};
 use crate::long::Longs;
 use crate::subscribe::Lookouts;
-use crate::{Caller, Memory, Prompt, Resource, Role, Tool, Watched};
+use crate::{Caller, Memory, Offers, Prompt, Resource, Role, Tool, Watched};
 
 pub(crate) use handler::not_handled;
 pub use registry::ToolFacts;
@@ -55,6 +55,8 @@ pub struct Server<S> {
     pub(crate) shutdown: Option<ShutdownHook<S>>,
     pub(crate) ready: Option<ReadyHook<S>>,
     lookouts: Arc<Lookouts>,
+    /// Where what is offered changes while the server runs.
+    pub(crate) offers: Option<Offers>,
 }
 
 type ReadyHook<S> = Box<dyn Fn(Arc<S>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
@@ -84,6 +86,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             shutdown: None,
             ready: None,
             lookouts: Arc::default(),
+            offers: None,
         }
     }
 
@@ -146,6 +149,14 @@ impl<S: Send + Sync + 'static> Server<S> {
         self
     }
 
+    /// Lets `offers` say which of the tools and prompts are on offer just now; clients are told when that changes.
+    /// Unless this is said, all are, as long as the server runs.
+    #[must_use]
+    pub fn offers(mut self, offers: Offers) -> Self {
+        self.offers = Some(offers);
+        self
+    }
+
     /// Offers log messages to clients: without this, [`CallContext::log`](crate::CallContext::log) does nothing.
     #[must_use]
     pub fn logs(mut self) -> Self {
@@ -186,6 +197,22 @@ impl<S: Send + Sync + 'static> Server<S> {
     /// The state.
     pub fn state(&self) -> &Arc<S> {
         &self.state
+    }
+
+    /// The tools that are on offer just now.
+    fn offered_tools(&self) -> impl Iterator<Item = &ToolEntry<S>> {
+        let on_offer = |name| self.offers.as_ref().is_none_or(|it| it.has_tool(name));
+        self.tools
+            .iter()
+            .filter(move |entry| on_offer(entry.facts.name))
+    }
+
+    /// The prompts that are on offer just now.
+    fn offered_prompts(&self) -> impl Iterator<Item = &PromptEntry<S>> {
+        let on_offer = |name| self.offers.as_ref().is_none_or(|it| it.has_prompt(name));
+        self.prompts
+            .iter()
+            .filter(move |entry| on_offer(entry.name))
     }
 
     /// The tools, in the order of the list.

@@ -17,6 +17,7 @@ use super::dispatch::shown;
 use super::registry::ResourceEntry;
 use crate::ask::Brought;
 use crate::call::{Called, Labels};
+use crate::offers::Hearing;
 use crate::scrub;
 use crate::subscribe::{Held, Look, Watching};
 use crate::{ResourceRequest, ToolError, clip};
@@ -47,6 +48,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         &self,
         stream: SubscriptionContext,
         held: &Arc<Held>,
+        hearing: Option<Hearing>,
     ) -> Result<(), ErrorData> {
         let none = Vec::new();
         let asked = stream.requested().resource_subscriptions.as_ref();
@@ -79,6 +81,9 @@ impl<S: Send + Sync + 'static> Server<S> {
                     lookout.changed().await;
                 }
             });
+        }
+        if let Some(hearing) = hearing {
+            tell_lists(&stream, hearing, &mut telling);
         }
         if let Some((uri, error)) = refused
             && telling.is_empty()
@@ -207,6 +212,27 @@ impl<S: Send + Sync + 'static> Server<S> {
                 .hint(format!("subscribe to all of it, {}", bare(entry.uri))));
         }
         Ok((entry, wanted))
+    }
+}
+
+/// Tells a stream which of the lists it asked for have changed.
+fn tell_lists(stream: &SubscriptionContext, mut hearing: Hearing, telling: &mut JoinSet<()>) {
+    let accepted = stream.accepted();
+    if accepted.tools_list_changed == Some(true) {
+        let sink = stream.sink().clone();
+        telling.spawn(async move {
+            while hearing.tools.changed().await.is_ok()
+                && sink.notify_tool_list_changed().await.is_ok()
+            {}
+        });
+    }
+    if accepted.prompts_list_changed == Some(true) {
+        let sink = stream.sink().clone();
+        telling.spawn(async move {
+            while hearing.prompts.changed().await.is_ok()
+                && sink.notify_prompt_list_changed().await.is_ok()
+            {}
+        });
     }
 }
 

@@ -7,12 +7,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Held;
-use crate::Server;
+use crate::offers::Hearing;
+use crate::{Offers, Server};
 
 /// Give each connection one of its own; the protocol library is served with this.
 pub(crate) struct Connection<S> {
     server: Arc<Server<S>>,
     pub(crate) held: Arc<Held>,
+    /// Of changes since the connection began: a client cannot have read a list before.
+    pub(crate) hearing: Option<Hearing>,
 }
 
 impl<S> Connection<S> {
@@ -20,6 +23,7 @@ impl<S> Connection<S> {
         Connection {
             server: Arc::clone(server),
             held: Arc::default(),
+            hearing: server.offers.as_ref().map(Offers::hear),
         }
     }
 }

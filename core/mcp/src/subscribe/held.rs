@@ -1,12 +1,14 @@
 //! What one connection is subscribed to.
 //!
-//! For: a bound on it, and its end with the connection. Not for: deciding what may be subscribed to.
+//! For: a bound on it, telling older peers of changed lists, and its end with the connection. Not for: deciding what may be subscribed to.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rmcp::{Peer, RoleServer};
 use tokio::task::AbortHandle;
 
+use crate::offers::Hearing;
 use crate::{ErrorKind, ToolError};
 
 /// Resources that one connection may be subscribed to at once, listening streams counted as one more each.
@@ -23,6 +25,8 @@ struct Inner {
     /// Those of older peers, by the URI as it was asked for.
     told: HashMap<String, AbortHandle>,
     taken: usize,
+    /// Tells an older peer which lists have changed.
+    hearing: Option<AbortHandle>,
 }
 
 /// Room for some subscriptions, given back when dropped.
@@ -74,8 +78,28 @@ impl Held {
         }
     }
 
+    /// Tells an older peer of changed lists for as long as it is there; once is enough.
+    pub(crate) fn keep_hearing(&self, peer: Peer<RoleServer>, hearing: Hearing) {
+        self.locked()
+            .hearing
+            .get_or_insert_with(|| tokio::spawn(tell(peer, hearing)).abort_handle());
+    }
+
     fn locked(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn tell(peer: Peer<RoleServer>, mut hearing: Hearing) {
+    loop {
+        let told = tokio::select! {
+            Ok(()) = hearing.tools.changed() => peer.notify_tool_list_changed().await,
+            Ok(()) = hearing.prompts.changed() => peer.notify_prompt_list_changed().await,
+            else => return,
+        };
+        if told.is_err() {
+            return;
+        }
     }
 }
 
@@ -91,6 +115,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
         inner.told.values().for_each(AbortHandle::abort);
+        inner.hearing.iter().for_each(AbortHandle::abort);
     }
 }
 

@@ -3,10 +3,10 @@
 //! For: which message goes on which stream, what a stream that broke missed, and noticing that one broke.
 //! Not for: writing bytes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
@@ -18,14 +18,11 @@ use rmcp::service::OriginatingRequestId;
 use rmcp::transport::streamable_http_server::session::ServerSseMessage;
 use tokio::sync::oneshot;
 
+use super::line::Line;
 use super::{Session, SessionError, Style};
 
 /// The common line; those of requests count from 1.
 const COMMON: u64 = 0;
-/// How many messages that went out are kept for a client that comes back.
-const REPLAY: usize = 16;
-/// How many streams may listen to one line; older ones end.
-const LISTENERS: usize = 8;
 /// How long a client that lost its stream should wait before it comes back.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -41,84 +38,6 @@ pub(super) struct Lines {
     /// Who waits for the answer to `initialize`.
     beginning: Option<(RequestId, oneshot::Sender<ServerJsonRpcMessage>)>,
     ended: bool,
-}
-
-/// One stream, whether anybody listens to it or not.
-#[derive(Default)]
-struct Line {
-    request: Option<RequestId>,
-    progress: Option<ProgressToken>,
-    /// What has not gone out, and the last few of what has.
-    events: VecDeque<Event>,
-    /// The number of the last event.
-    last: u64,
-    /// The number of the last event that went out.
-    sent: u64,
-    /// The newest last; it is the one that gets what comes.
-    readers: Vec<(u64, Option<Waker>)>,
-    done: bool,
-}
-
-struct Event {
-    number: u64,
-    message: ServerSseMessage,
-}
-
-impl Line {
-    fn push(&mut self, line: u64, mut message: ServerSseMessage) {
-        self.last += 1;
-        message.event_id = Some(format!("{}/{line}", self.last));
-        self.events.push_back(Event {
-            number: self.last,
-            message,
-        });
-        self.wake();
-    }
-
-    fn unsent(&self) -> usize {
-        usize::try_from(self.last - self.sent).unwrap_or(usize::MAX)
-    }
-
-    /// Forgets the oldest of what went out, and of what waits for nobody.
-    fn trim(&mut self) {
-        let keep = if self.readers.is_empty() && self.request.is_none() {
-            REPLAY
-        } else {
-            self.unsent() + REPLAY
-        };
-        while self.events.len() > keep {
-            if let Some(event) = self.events.pop_front() {
-                self.sent = self.sent.max(event.number);
-            }
-        }
-    }
-
-    fn wake(&mut self) {
-        if let Some((_, waker)) = self.readers.last_mut()
-            && let Some(waker) = waker.take()
-        {
-            waker.wake();
-        }
-    }
-
-    fn end(&mut self) {
-        self.done = true;
-        for (_, waker) in &mut self.readers {
-            if let Some(waker) = waker.take() {
-                waker.wake();
-            }
-        }
-    }
-
-    fn join(&mut self, reader: u64) {
-        if self.readers.len() >= LISTENERS {
-            let (_, waker) = self.readers.remove(0);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-        self.readers.push((reader, None));
-    }
 }
 
 impl Lines {
@@ -297,6 +216,24 @@ impl Session {
         })
     }
 
+    /// Ends the stream of a request that goes on; its client is to come back after `retry`. `false`: nobody
+    /// listens there.
+    fn cut(&self, number: u64, retry: Duration) -> bool {
+        let mut lines = self.lines();
+        let newest = lines.last_reader;
+        let Some(line) = lines.of_requests.get_mut(&number) else {
+            return false;
+        };
+        let is_cut = line
+            .cut
+            .is_some_and(|cut| line.readers.iter().all(|(reader, _)| *reader <= cut.reader));
+        if line.done || line.readers.is_empty() || is_cut {
+            return false;
+        }
+        line.cut(number, newest, retry);
+        true
+    }
+
     /// A stream with nothing but this one message.
     pub(super) fn only(self: &Arc<Self>, message: ServerJsonRpcMessage) -> Reader {
         let mut lines = self.lines();
@@ -358,12 +295,38 @@ impl Session {
     }
 }
 
+/// The stream on which the answer to one request will come.
+#[derive(Clone)]
+pub(crate) struct OwnStream {
+    session: Weak<Session>,
+    line: u64,
+}
+
+impl OwnStream {
+    /// Ends it in the middle of the request; the client is to come back after `retry`. `false`: it listens no
+    /// more.
+    pub(crate) fn close(&self, retry: Duration) -> bool {
+        let session = self.session.upgrade();
+        session.is_some_and(|session| session.cut(self.line, retry))
+    }
+}
+
 /// Reads one line to its end.
 pub(crate) struct Reader {
     session: Arc<Session>,
     line: u64,
     reader: u64,
     over: bool,
+}
+
+impl Reader {
+    /// What it reads, for the request that it is for.
+    pub(super) fn stream(&self) -> OwnStream {
+        OwnStream {
+            session: Arc::downgrade(&self.session),
+            line: self.line,
+        }
+    }
 }
 
 impl Stream for Reader {
@@ -391,14 +354,24 @@ impl Stream for Reader {
             return Poll::Ready(None);
         };
         let is_newest = place + 1 == line.readers.len();
+        let cut = line.cut.filter(|cut| this.reader <= cut.reader);
         if is_newest {
-            let sent = line.sent;
-            if let Some(event) = line.events.iter().find(|event| event.number > sent) {
+            let unsent = line.sent + 1..=cut.map_or(u64::MAX, |cut| cut.after);
+            let mut events = line.events.iter();
+            if let Some(event) = events.find(|event| unsent.contains(&event.number)) {
                 let message = event.message.clone();
                 line.sent = event.number;
                 line.trim();
                 return Poll::Ready(Some(message));
             }
+        }
+        if cut.is_some() {
+            line.readers.remove(place);
+            let lost = line.lost(this.session.bounds.resume_within);
+            drop(lines);
+            this.over = true;
+            wait_for_the_client(&this.session, this.line, lost);
+            return Poll::Ready(None);
         }
         if line.done {
             line.readers.remove(place);
@@ -425,23 +398,30 @@ impl Drop for Reader {
             return;
         };
         line.readers.retain(|(reader, _)| *reader != self.reader);
-        // Whoever listened before gets what comes now.
-        line.wake();
-        let broken = self.line != COMMON && line.readers.is_empty();
+        let lost = line.lost(self.session.bounds.resume_within);
         drop(lines);
-        if broken && let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(unless_resumed(Arc::clone(&self.session), self.line));
+        if self.line != COMMON {
+            wait_for_the_client(&self.session, self.line, lost);
         }
     }
 }
 
+fn wait_for_the_client(session: &Arc<Session>, line: u64, lost: Option<(u64, Duration)>) {
+    if let Some((loss, within)) = lost
+        && let Ok(runtime) = tokio::runtime::Handle::try_current()
+    {
+        runtime.spawn(unless_resumed(Arc::clone(session), line, loss, within));
+    }
+}
+
 /// Gives the request of a broken stream up, unless its client comes back in time.
-async fn unless_resumed(session: Arc<Session>, number: u64) {
-    tokio::time::sleep(session.bounds.resume_within).await;
+async fn unless_resumed(session: Arc<Session>, number: u64, loss: u64, within: Duration) {
+    tokio::time::sleep(within).await;
     let given_up = {
         let mut lines = session.lines();
         match lines.of_requests.get(&number) {
-            Some(line) if line.readers.is_empty() => {
+            // One that came back and went again has its time from then on.
+            Some(line) if line.readers.is_empty() && line.losses == loss => {
                 let request = line.request.clone();
                 lines.conclude(number);
                 lines.of_requests.remove(&number);

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::Stream;
-use rmcp::model::{ClientJsonRpcMessage, ErrorData, JsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientRequest, ErrorData, GetExtensions as _, JsonRpcMessage,
+    JsonRpcRequest, ServerJsonRpcMessage,
+};
 use rmcp::transport::streamable_http_server::session::{
     ServerSseMessage, SessionId, SessionManager,
 };
@@ -38,6 +41,14 @@ impl Drop for Unless<'_> {
             self.table.end(id);
         }
     }
+}
+
+fn refused(request: &JsonRpcRequest<ClientRequest>, why: &'static str) -> ServerJsonRpcMessage {
+    let mut error = ErrorData::invalid_request(why, None);
+    if let Some(name) = Name::of_request(request) {
+        name.name(&mut error);
+    }
+    ServerJsonRpcMessage::error(error, Some(request.id.clone()))
 }
 
 impl SessionManager for Table {
@@ -84,29 +95,25 @@ impl SessionManager for Table {
     async fn create_stream(
         &self,
         id: &SessionId,
-        message: ClientJsonRpcMessage,
+        mut message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, SessionError> {
         let session = self.known(id)?;
-        let JsonRpcMessage::Request(request) = &message else {
+        let JsonRpcMessage::Request(request) = &mut message else {
             return Err(SessionError::Unknown);
-        };
-        let refused = |why: &'static str| {
-            let mut error = ErrorData::invalid_request(why, None);
-            if let Some(name) = Name::of_request(request) {
-                name.name(&mut error);
-            }
-            ServerJsonRpcMessage::error(error, Some(request.id.clone()))
         };
         if session.at_work() >= AT_WORK {
             return Ok(session.only(refused(
+                request,
                 "too many requests of this session are at work; wait for some of them",
             )));
         }
         let Some(reader) = session.request_line(request) else {
             return Ok(session.only(refused(
+                request,
                 "a request with this id is at work; ids are used once",
             )));
         };
+        request.request.extensions_mut().insert(reader.stream());
         session.accept(message)?;
         Ok(reader)
     }

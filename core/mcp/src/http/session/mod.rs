@@ -4,13 +4,14 @@
 //! whose it is, keeping what a broken stream missed, and giving up calls nobody waits for. Not for: HTTP, or
 //! what the messages mean.
 
+mod line;
 mod lines;
 mod manager;
 mod named;
 mod table;
 mod transport;
 
-pub(crate) use lines::Reader;
+pub(crate) use lines::{OwnStream, Reader};
 pub(crate) use manager::{AT_WORK, OWNER};
 pub(crate) use table::{Owner, Quota, Table};
 pub(crate) use transport::ServerEnd;
