@@ -192,7 +192,13 @@ async def whole():
             raise
         report["closing"] = words_of(error)
     async with Connection() as client:
-        report["reconnected"] = (await must(client, "task_get", id=task))["id"]
+        report["again"] = {
+            "version": client.protocol_version,
+            "server": client.server_info.name,
+            "task": (await must(client, "task_get", id=task))["id"],
+            "listed": await listed(client),
+            "progress": await progress(client),
+        }
     report["task"] = task
     say(report=report)
 

@@ -55,6 +55,12 @@ async function connect(user?: (params: Json) => Json) {
   const client = new sdk.Client({ name: `typescript-${plan.sdk}`, version: '1' }, { ...sdk.options, capabilities });
   if (user) client.setRequestHandler(sdk.elicitation, async (request: Json) => user(request.params));
   client.onerror = () => {};
+  await attach(client);
+  return client;
+}
+
+/** A session of its own for this client. */
+async function attach(client: any) {
   const wire = transport();
   // Every transport may ask to be told; stdio does not, and v1 has no other way to learn it.
   const told = wire.setProtocolVersion?.bind(wire);
@@ -63,7 +69,6 @@ async function connect(user?: (params: Json) => Json) {
     told?.(version);
   };
   await client.connect(wire, { timeout: LIMIT_MS });
-  return client;
 }
 
 const call = (client: any, name: string, args: Json, options: Json = {}) =>
@@ -161,9 +166,16 @@ async function whole() {
     (error) => ({ error: String(error) }),
   );
   await client.close().catch((error: Error) => (report.closing = String(error)));
-  const again = await connect();
-  report.reconnected = (await must(again, 'task_get', { id: task })).id;
-  await again.close();
+  negotiated = null;
+  await attach(client);
+  report.again = {
+    version: negotiated,
+    server: client.getServerVersion()?.name,
+    task: (await must(client, 'task_get', { id: task })).id,
+    listed: await listed(client),
+    progress: await progress(client),
+  };
+  await client.close();
   report.task = task;
   say({ report });
 }
