@@ -2,7 +2,7 @@
 //!
 //! For: `cargo bench --workspace`, which prints a table with the bound and the absolute figures beside;
 //! `-- --check` makes a missed bound an error, `-- --quick` is a smoke test with small sizes, and words
-//! (claim, cycle, processes, stdio, http, disk) choose parts. Not for: tests; nothing here runs under them.
+//! (claim, cycle, processes, stdio, http, changes, disk) choose parts. Not for: tests; nothing here runs under them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -11,6 +11,7 @@
     reason = "a bench reads the clock, starts processes, prints its table and fails loudly"
 )]
 
+mod changes;
 mod claim;
 mod cycle;
 mod disk;
@@ -57,12 +58,13 @@ fn measure(words: &[&str]) -> ExitCode {
         .copied()
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let parts: [(&str, Part); 6] = [
+    let parts: [(&str, Part); 7] = [
         ("claim", claim::measure),
         ("cycle", cycle::measure),
         ("processes", processes::measure),
         ("stdio", stdio::measure),
         ("http", http::measure),
+        ("changes", changes::measure),
         ("disk", disk::measure),
     ];
     let mut report = Report::default();

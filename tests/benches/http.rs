@@ -246,7 +246,7 @@ fn steady(served: &Arc<Served>, task: &str, sizes: &Sizes, report: &mut Report) 
 }
 
 /// A server over HTTP. Killed when dropped.
-struct Served {
+pub struct Served {
     child: Child,
     address: SocketAddr,
     path: &'static str,
@@ -254,7 +254,7 @@ struct Served {
 }
 
 impl Served {
-    fn product(product: &Product) -> Served {
+    pub fn product(product: &Product) -> Served {
         let token = product
             .command(&["token", "header", "--plain"])
             .output()
@@ -301,7 +301,7 @@ impl Served {
         }
     }
 
-    async fn session(&self) -> Line {
+    pub async fn session(&self) -> Line {
         let stream = TcpStream::connect(self.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let head = format!(
@@ -346,7 +346,7 @@ impl Drop for Served {
 }
 
 /// A session and its connection, which stays open between calls.
-struct Line {
+pub struct Line {
     stream: BufReader<TcpStream>,
     head: String,
     session: Option<String>,
@@ -356,7 +356,7 @@ struct Line {
 
 /// A call that was not answered as it should have been.
 #[derive(Debug)]
-struct Failed;
+pub struct Failed;
 
 impl From<std::io::Error> for Failed {
     fn from(_: std::io::Error) -> Self {
@@ -372,13 +372,21 @@ impl Line {
         .await
     }
 
-    async fn ask(&mut self, request: &str) -> Result<(), Failed> {
+    pub async fn ask(&mut self, request: &str) -> Result<(), Failed> {
         self.next += 1;
         let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":{},{request}}}", self.next);
         self.post(&body).await?;
         let text = String::from_utf8_lossy(&self.text);
         let good = text.contains(r#""result""#) && !text.contains(r#""isError":true"#);
         good.then_some(()).ok_or(Failed)
+    }
+
+    /// Another connection, on which the session's own stream comes.
+    pub async fn stream(&self, served: &Served) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        let head = self.head.replacen("POST", "GET", 1) + "\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        BufReader::new(stream)
     }
 
     /// Sends a message and reads the answer to its end.

@@ -30,6 +30,8 @@ pub struct Sizes {
     pub crowd_calls: u32,
     /// How long calls come at a steady rate.
     pub steady: Duration,
+    /// Changes that a subscriber waits for, over each transport.
+    pub changes: u32,
     /// Writes that wait for the disk, of each kind.
     pub syncs: u32,
 }
@@ -53,6 +55,7 @@ impl Sizes {
             crowd: 1_000,
             crowd_calls: 20,
             steady: Duration::from_secs(20),
+            changes: 60,
             syncs: 300,
         }
     }
@@ -75,6 +78,7 @@ impl Sizes {
             crowd: 200,
             crowd_calls: 6,
             steady: Duration::from_secs(3),
+            changes: 8,
             syncs: 30,
         }
     }

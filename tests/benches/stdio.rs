@@ -256,24 +256,29 @@ impl Wire {
         ))
     }
 
-    fn ask(&mut self, request: &str) -> &str {
+    pub fn ask(&mut self, request: &str) -> &str {
         self.next += 1;
         let mark = format!(r#""id":{}"#, self.next);
         let request = format!("{{\"jsonrpc\":\"2.0\",{mark},{request}}}\n");
         self.input.write_all(request.as_bytes()).unwrap();
+        self.until(&mark);
+        let failed = !self.line.contains(r#""result""#) || self.line.contains(r#""isError":true"#);
+        assert!(!failed, "{request} was answered by {}", self.line);
+        &self.line
+    }
+
+    /// Reads until a line has `mark`.
+    pub fn until(&mut self, mark: &str) {
         loop {
             self.line.clear();
             assert!(
                 self.output.read_line(&mut self.line).unwrap() > 0,
-                "the server is gone after {request}"
+                "the server is gone before {mark}"
             );
-            if self.line.contains(&mark) {
+            if self.line.contains(mark) {
                 break;
             }
         }
-        let failed = !self.line.contains(r#""result""#) || self.line.contains(r#""isError":true"#);
-        assert!(!failed, "{request} was answered by {}", self.line);
-        &self.line
     }
 
     #[allow(clippy::cast_precision_loss, reason = "kilobytes")]

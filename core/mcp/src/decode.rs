@@ -169,7 +169,8 @@ fn find_unfit(value: &Value) -> Option<(Vec<String>, char)> {
             find_unfit(item).map(|found| deeper(found, position.to_string()))
         }),
         Value::Object(map) => map.iter().find_map(|(key, item)| {
-            if let Some(found) = first_unfit(key) {
+            // Names are quoted in errors, on one line.
+            if let Some(found) = key.chars().find(|c| c.is_control()) {
                 return Some((vec![key.escape_debug().to_string()], found));
             }
             find_unfit(item).map(|found| deeper(found, key.clone()))

@@ -4,7 +4,7 @@
 //! message belongs on which stream.
 
 use std::collections::VecDeque;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rmcp::model::{ProgressToken, RequestId};
@@ -94,6 +94,16 @@ impl Line {
                 waker.wake();
             }
         }
+    }
+
+    /// Wakes the task when something is said to this reader; ready at once if it listens no more.
+    pub(super) fn listen(&mut self, reader: u64, task: &Context<'_>) -> Poll<()> {
+        let mut readers = self.readers.iter_mut();
+        let Some((_, waker)) = readers.find(|(one, _)| *one == reader) else {
+            return Poll::Ready(());
+        };
+        *waker = Some(task.waker().clone());
+        Poll::Pending
     }
 
     pub(super) fn end(&mut self) {

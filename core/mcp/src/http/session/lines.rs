@@ -4,6 +4,7 @@
 //! Not for: writing bytes.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -320,6 +321,18 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// Waits until there is more to read than what every stream of a request begins with.
+    pub(super) async fn has_something(&self) {
+        poll_fn(|task| {
+            let mut lines = self.session.lines();
+            match lines.line(self.line) {
+                Some(line) if line.last <= 1 && !line.done => line.listen(self.reader, task),
+                _ => Poll::Ready(()),
+            }
+        })
+        .await;
+    }
+
     /// What it reads, for the request that it is for.
     pub(super) fn stream(&self) -> OwnStream {
         OwnStream {

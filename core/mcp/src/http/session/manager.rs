@@ -1,6 +1,7 @@
 //! The table of sessions, in the words of the protocol library.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::Stream;
 use rmcp::model::{
@@ -20,6 +21,9 @@ tokio::task_local! {
     pub(crate) static OWNER: Owner;
 }
 
+/// How long an answer's head waits for its first message. Together they are one packet, and most answers
+/// are there by then; a client of a longer call gets the head alone.
+const AT_ONCE: Duration = Duration::from_millis(5);
 /// How many requests of one session may be at work.
 pub(crate) const AT_WORK: usize = 256;
 
@@ -115,6 +119,7 @@ impl SessionManager for Table {
         };
         request.request.extensions_mut().insert(reader.stream());
         session.accept(message)?;
+        let _ = tokio::time::timeout(AT_ONCE, reader.has_something()).await;
         Ok(reader)
     }
 
