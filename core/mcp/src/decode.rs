@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
-use crate::param::is_unfit;
+use crate::param::{breaks_a_line, is_unfit};
 use crate::schema::{PathStep, at_path, fields_in_words, in_words};
 use crate::view::clip_middle;
 use crate::{ErrorKind, ToolError};
@@ -170,7 +170,7 @@ fn find_unfit(value: &Value) -> Option<(Vec<String>, char)> {
         }),
         Value::Object(map) => map.iter().find_map(|(key, item)| {
             // Names are quoted in errors, on one line.
-            if let Some(found) = key.chars().find(|c| c.is_control()) {
+            if let Some(found) = key.chars().find(|c| breaks_a_line(*c)) {
                 return Some((vec![key.escape_debug().to_string()], found));
             }
             find_unfit(item).map(|found| deeper(found, key.clone()))

@@ -99,7 +99,7 @@ pub(crate) fn is_unfit(c: char) -> bool {
 }
 
 /// Anything that ends a line or reorders how it is shown.
-fn breaks_a_line(c: char) -> bool {
+pub(crate) fn breaks_a_line(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
