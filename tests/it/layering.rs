@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// What each crate may import of ours. A server uses the core and never another server.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("callboard-redact", &[]),
     ("callboard-store", &["callboard-redact"]),
     ("callboard-config", &[]),
@@ -19,6 +19,15 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     (
         "callboard-scheduling",
         &["callboard-store", "callboard-telemetry"],
+    ),
+    (
+        "callboard-routing",
+        &[
+            "callboard-limits",
+            "callboard-redact",
+            "callboard-store",
+            "callboard-telemetry",
+        ],
     ),
     (
         "callboard-mcp",
@@ -64,6 +73,7 @@ const CORE: &[&str] = &[
     "callboard-mcp",
     "callboard-redact",
     "callboard-roadmap",
+    "callboard-routing",
     "callboard-scheduling",
     "callboard-store",
     "callboard-telemetry",
