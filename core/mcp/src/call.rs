@@ -254,6 +254,7 @@ impl Wrapper {
                 .map_or_else(|error| error.to_string().len(), size)
                 as u64,
             trace: begun.context.trace().map(str::to_owned),
+            agent: begun.actor.agent.clone(),
         };
         begun.span.in_scope(|| log(&row));
         self.call_log.record(row);
@@ -320,6 +321,7 @@ impl Wrapper {
             request_bytes: 0,
             response_bytes: 0,
             trace: None,
+            agent: None,
         });
     }
 }

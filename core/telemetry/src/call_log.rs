@@ -1,30 +1,38 @@
 //! One row for each call, written behind the caller's back.
 //!
 //! For: what was called, how it ended, how long it took and how large it was, in `telemetry.db`, a file of
-//! its own that never blocks the board. Not for: exact accounting (a full queue drops rows and counts
-//! them), and never for arguments or results.
+//! its own that never blocks the board; calls of tools and calls to models alike. Not for: exact accounting
+//! (a full queue drops rows and counts them), and never for a tool's arguments or results.
+
+mod rows;
+mod writer;
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use callboard_store::{Conn, Migration, Options, Row, Store, StoreError, params};
+use callboard_store::{Conn, Migration, OpenError, Options, Store, StoreError, params};
 use tokio::sync::oneshot;
+
+use crate::llm::{self, LlmCall, LlmText, PriceOf, Privacy, Repriced, Retention};
+use rows::call_row;
+use writer::{Entry, Handle, Shared, write_until_closed};
 
 /// Rows that wait at most; more are dropped and counted.
 const QUEUE_ROWS: usize = 4_096;
-/// Rows in one transaction at most.
-const BATCH_ROWS: usize = 200;
-/// How long the writer lets rows gather after the first one. Calls made meanwhile wake nobody.
-const LINGER: Duration = Duration::from_millis(200);
-/// Rows kept when a process opens the file; older ones are deleted then.
-const KEEP_ROWS: i64 = 200_000;
+/// Bytes of texts that wait at most; more are dropped and counted.
+const QUEUE_TEXT: usize = 16 * 1024 * 1024;
+/// How long to wait for the writer before reading what is there.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Calls looked at in one transaction when they are priced again.
+const REPRICE_ROWS: u32 = 200;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    component: "call_log",
-    version: 1,
-    sql: "CREATE TABLE call (
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        component: "call_log",
+        version: 1,
+        sql: "CREATE TABLE call (
               id INTEGER PRIMARY KEY,
               at_ms INTEGER NOT NULL,
               server TEXT NOT NULL,
@@ -38,7 +46,31 @@ const MIGRATIONS: &[Migration] = &[Migration {
           );
           CREATE INDEX call_at ON call (at_ms);
           CREATE TABLE call_drop (at_ms INTEGER NOT NULL, dropped INTEGER NOT NULL);",
-}];
+    },
+    Migration {
+        component: "call_log",
+        version: 2,
+        sql: "ALTER TABLE call ADD COLUMN agent TEXT",
+    },
+];
+
+/// Opens `telemetry.db` in `board_dir` for who reads it, or for tests of what writes it. Calls are recorded
+/// through [`CallLog`].
+///
+/// # Errors
+/// The file cannot be made, opened or brought up to date.
+pub fn open_events(board_dir: &Path) -> Result<Store, OpenError> {
+    Store::open(Options::events(board_dir), &[MIGRATIONS, llm::MIGRATIONS])
+}
+
+/// How much is recorded, and for how long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keeping {
+    /// Whether texts of calls to models are kept.
+    pub privacy: Privacy,
+    /// How long calls to models are kept.
+    pub retention: Retention,
+}
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +125,8 @@ pub struct CallRow {
     pub response_bytes: u64,
     /// The caller's trace id: 32 hexadecimal digits.
     pub trace: Option<String>,
+    /// The agent's attempt on whose behalf it was made.
+    pub agent: Option<String>,
 }
 
 /// Why rows could not be read back.
@@ -101,12 +135,18 @@ pub enum CallLogError {
     /// The file could not be read.
     #[error("the call log could not be read: {0}")]
     Store(#[from] StoreError),
+    /// Nothing is recorded, so there is nothing to read.
+    #[error(
+        "there is no call log: recording is off, or telemetry.db could not be opened (the log says why)"
+    )]
+    Unavailable,
 }
 
 /// The handle that calls are recorded through. Clones share one queue.
 #[derive(Clone)]
 pub struct CallLog {
     queue: Option<Arc<Handle>>,
+    privacy: Privacy,
 }
 
 impl CallLog {
@@ -114,15 +154,21 @@ impl CallLog {
     /// when the first row arrives, and a file that cannot be opened is a warning in the log, not an error
     /// of any call.
     pub fn open(board_dir: &Path) -> CallLog {
+        Self::keeping(board_dir, Keeping::default())
+    }
+
+    /// As [`open`](Self::open), with the user's word on what is kept and for how long.
+    pub fn keeping(board_dir: &Path, keeping: Keeping) -> CallLog {
         let shared = Arc::new(Shared::default());
         let for_thread = Arc::clone(&shared);
-        let options = Options::events(board_dir);
+        let board_dir = board_dir.to_owned();
         let started = std::thread::Builder::new()
             .name("call-log".to_owned())
-            .spawn(move || write_until_closed(&for_thread, options));
+            .spawn(move || write_until_closed(&for_thread, &board_dir, &keeping.retention));
         match started {
             Ok(_) => CallLog {
                 queue: Some(Arc::new(Handle(shared))),
+                privacy: keeping.privacy,
             },
             Err(error) => {
                 tracing::warn!(%error, "calls are not recorded: the writer thread did not start");
@@ -133,23 +179,34 @@ impl CallLog {
 
     /// Records nothing.
     pub fn disabled() -> CallLog {
-        CallLog { queue: None }
+        CallLog {
+            queue: None,
+            privacy: Privacy::Metadata,
+        }
     }
 
     /// Takes a row. Never waits for the disk and never fails: when the queue is full the row is dropped and
     /// counted.
     pub fn record(&self, row: CallRow) {
-        let Some(Handle(shared)) = self.queue.as_deref() else {
-            return;
-        };
-        let mut queue = shared.lock();
-        if queue.rows.len() >= QUEUE_ROWS {
-            queue.dropped += 1;
-            return;
+        self.enqueue(Entry::Call(row));
+    }
+
+    /// As [`record`](Self::record), for a call to a model. A row of the same id may come again; see
+    /// [`record_llm`](llm::record_llm).
+    pub fn record_llm(&self, call: LlmCall) {
+        self.enqueue(Entry::Llm(Box::new(call)));
+    }
+
+    /// Takes the text of a call to a model where the user wants texts kept; elsewhere `text` is never made.
+    pub fn record_text(&self, text: impl FnOnce() -> LlmText) {
+        if self.privacy == Privacy::Full {
+            self.enqueue(Entry::Text(Box::new(text())));
         }
-        queue.rows.push(row);
-        if queue.rows.len() == 1 {
-            shared.changed.notify_one();
+    }
+
+    fn enqueue(&self, entry: Entry) {
+        if let Some(Handle(shared)) = self.queue.as_deref() {
+            shared.enqueue(entry);
         }
     }
 
@@ -164,7 +221,7 @@ impl CallLog {
         matches!(tokio::time::timeout(limit, written).await, Ok(Ok(())))
     }
 
-    /// The latest `limit` calls, latest first, including those that this handle recorded just now.
+    /// The latest `limit` calls of tools, latest first, including those that this handle recorded just now.
     ///
     /// # Errors
     /// The file could not be read.
@@ -172,7 +229,7 @@ impl CallLog {
         self.read(move |conn| {
             conn.query(
                 "SELECT at_ms, server, tool, outcome, error_kind, duration_us, request_bytes,
-                        response_bytes, trace
+                        response_bytes, trace, agent
                  FROM call ORDER BY id DESC LIMIT ?1",
                 params![limit],
                 call_row,
@@ -202,301 +259,69 @@ impl CallLog {
         &self,
         query: impl Fn(&mut dyn Conn) -> Result<Vec<T>, StoreError> + Send + 'static,
     ) -> Result<Vec<T>, CallLogError> {
-        self.flush(Duration::from_secs(5)).await;
+        self.flush(PATIENCE).await;
         let store = self.queue.as_deref().and_then(|queue| queue.0.store.get());
         match store {
             Some(store) => Ok(store.read(query).await?),
             None => Ok(Vec::new()),
         }
     }
-}
 
-/// Closing belongs to the last clone of [`CallLog`], not to the writer thread's share.
-struct Handle(Arc<Shared>);
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.changed.notify_one();
-    }
-}
-
-#[derive(Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    changed: Condvar,
-    store: OnceLock<Store>,
-}
-
-#[derive(Default)]
-struct Queue {
-    rows: Vec<CallRow>,
-    dropped: u64,
-    flushes: Vec<oneshot::Sender<()>>,
-    closed: bool,
-}
-
-impl Queue {
-    fn is_idle(&self) -> bool {
-        self.rows.is_empty() && !self.is_urgent()
+    /// The file, with what this handle recorded just now; opened if it was not yet.
+    ///
+    /// # Errors
+    /// [`CallLogError::Unavailable`].
+    pub async fn store(&self) -> Result<Store, CallLogError> {
+        let Some(Handle(shared)) = self.queue.as_deref() else {
+            return Err(CallLogError::Unavailable);
+        };
+        shared.lock().wanted = true;
+        self.flush(PATIENCE).await;
+        shared.store.get().cloned().ok_or(CallLogError::Unavailable)
     }
 
-    fn is_urgent(&self) -> bool {
-        self.closed || !self.flushes.is_empty()
+    /// Runs a query over what is recorded, in one snapshot.
+    ///
+    /// # Errors
+    /// The file could not be opened or read.
+    pub async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut dyn Conn) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, CallLogError> {
+        Ok(self.store().await?.read(query).await?)
     }
-}
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // A queue of finished rows is sound whoever panicked while holding it.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for rows, lets them gather, and takes all.
-    fn take(&self) -> Queue {
-        let queue = self
-            .changed
-            .wait_while(self.lock(), |queue| queue.is_idle())
-            .unwrap_or_else(PoisonError::into_inner);
-        let (mut queue, _) = self
-            .changed
-            .wait_timeout_while(queue, LINGER, |queue| !queue.is_urgent())
-            .unwrap_or_else(PoisonError::into_inner);
-        let closed = queue.closed;
-        std::mem::replace(
-            &mut queue,
-            Queue {
-                closed,
-                ..Queue::default()
-            },
-        )
-    }
-}
-
-fn write_until_closed(shared: &Shared, options: Options) {
-    let mut options = Some(options);
-    loop {
-        let taken = shared.take();
-        if !taken.rows.is_empty()
-            && let Some(options) = options.take()
-            && let Some(store) = open_store(options)
-        {
-            let _ = shared.store.set(store);
-        }
-        if let Some(store) = shared.store.get() {
-            write_all(store, taken.rows, taken.dropped);
-        }
-        for flush in taken.flushes {
-            let _ = flush.send(());
-        }
-        if taken.closed {
-            return;
+    /// Fills in unknown costs with what `price` knows, a few rows at a time, and tells how many it filled
+    /// in and how many stay unknown. A known cost never changes.
+    ///
+    /// # Errors
+    /// The file could not be opened, read or written; what was filled in until then stays.
+    pub async fn reprice(&self, price: PriceOf) -> Result<Repriced, CallLogError> {
+        let store = self.store().await?;
+        let mut all = Repriced::default();
+        loop {
+            let (after, price) = (all.next.take(), Arc::clone(&price));
+            let step: Repriced = store
+                .write(move |c| llm::reprice(c, after.as_ref(), REPRICE_ROWS, &*price))
+                .await
+                .map_err(|error: StoreError| error)?;
+            all.priced += step.priced;
+            all.unknown += step.unknown;
+            if step.next.is_none() {
+                return Ok(all);
+            }
+            all.next = step.next;
         }
     }
-}
 
-fn open_store(options: Options) -> Option<Store> {
-    match Store::open(options, &[MIGRATIONS]) {
-        Ok(store) => {
-            forget_old_rows(&store);
-            Some(store)
-        }
-        Err(error) => {
-            tracing::warn!(%error, "calls are not recorded: telemetry.db could not be opened");
-            None
-        }
-    }
-}
-
-fn forget_old_rows(store: &Store) {
-    let kept: Result<(), StoreError> = store.write_blocking(|conn| {
-        conn.execute(
-            "DELETE FROM call WHERE id <= (SELECT MAX(id) FROM call) - ?1",
-            params![KEEP_ROWS],
-        )?;
-        Ok(())
-    });
-    warn_of(kept);
-}
-
-fn write_all(store: &Store, rows: Vec<CallRow>, dropped: u64) {
-    let at_ms = rows.last().map_or(0, |row| row.at_ms);
-    let rows: Arc<[CallRow]> = rows.into();
-    for start in (0..rows.len()).step_by(BATCH_ROWS) {
-        let rows = Arc::clone(&rows);
-        warn_of(store.write_blocking(move |conn| {
-            let end = rows.len().min(start + BATCH_ROWS);
-            rows[start..end]
-                .iter()
-                .try_for_each(|row| insert_call(conn, row))
-        }));
-    }
-    if dropped > 0 {
-        warn_of(store.write_blocking(move |conn| insert_drop(conn, at_ms, dropped)));
-    }
-}
-
-fn insert_call(conn: &mut dyn Conn, row: &CallRow) -> Result<(), StoreError> {
-    conn.execute(
-        "INSERT INTO call (at_ms, server, tool, outcome, error_kind, duration_us, request_bytes,
-                           response_bytes, trace)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![
-            row.at_ms,
-            &*row.server,
-            &*row.tool,
-            row.outcome.as_str(),
-            row.error_kind.as_deref(),
-            to_column(row.duration_us),
-            to_column(row.request_bytes),
-            to_column(row.response_bytes),
-            row.trace.as_deref()
-        ],
-    )?;
-    Ok(())
-}
-
-fn insert_drop(conn: &mut dyn Conn, at_ms: i64, dropped: u64) -> Result<(), StoreError> {
-    conn.execute(
-        "INSERT INTO call_drop (at_ms, dropped) VALUES (?1, ?2)",
-        params![at_ms, to_column(dropped)],
-    )?;
-    Ok(())
-}
-
-fn call_row(row: &dyn Row) -> Result<CallRow, StoreError> {
-    Ok(CallRow {
-        at_ms: row.int(0)?,
-        server: row.text(1)?.into(),
-        tool: row.text(2)?.into(),
-        outcome: Outcome::parse(&row.text(3)?)?,
-        error_kind: row.opt_text(4)?.map(Cow::from),
-        duration_us: row.int(5)?.unsigned_abs(),
-        request_bytes: row.int(6)?.unsigned_abs(),
-        response_bytes: row.int(7)?.unsigned_abs(),
-        trace: row.opt_text(8)?,
-    })
-}
-
-fn to_column(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn warn_of(written: Result<(), StoreError>) {
-    if let Err(error) = written {
-        tracing::warn!(%error, "some calls were not recorded");
+    /// Writes a consistent, checked copy of everything recorded to `to`, which must not exist.
+    ///
+    /// # Errors
+    /// The file could not be opened or copied; then nothing is left at `to`.
+    pub async fn backup(&self, to: &Path) -> Result<(), CallLogError> {
+        Ok(self.store().await?.backup(to).await?)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(at_ms: i64) -> CallRow {
-        CallRow {
-            at_ms,
-            server: "fixture".into(),
-            tool: "task_get".into(),
-            outcome: Outcome::Error,
-            error_kind: Some("not_found".into()),
-            duration_us: 250,
-            request_bytes: 12,
-            response_bytes: 340,
-            trace: Some("0af7651916cd43dd8448eb211c80319c".to_owned()),
-        }
-    }
-
-    #[tokio::test]
-    async fn rows_come_back_as_they_were_recorded() {
-        let board = tempfile::tempdir().unwrap();
-        let log = CallLog::open(board.path());
-        for at_ms in 0..450 {
-            log.record(row(at_ms));
-        }
-        let rows = log.recent(1_000).await.unwrap();
-        assert_eq!(rows.len(), 450);
-        assert_eq!(rows[0], row(449));
-        assert_eq!(log.dropped().await.unwrap(), 0);
-    }
-
-    #[tokio::test]
-    async fn every_outcome_survives_the_file() {
-        let board = tempfile::tempdir().unwrap();
-        let log = CallLog::open(board.path());
-        let outcomes = [
-            Outcome::Ok,
-            Outcome::Error,
-            Outcome::Panic,
-            Outcome::Cancelled,
-        ];
-        for outcome in outcomes {
-            log.record(CallRow {
-                outcome,
-                error_kind: None,
-                trace: None,
-                ..row(1)
-            });
-        }
-        let mut back: Vec<_> = log
-            .recent(9)
-            .await
-            .unwrap()
-            .iter()
-            .map(|row| row.outcome)
-            .collect();
-        back.reverse();
-        assert_eq!(back, outcomes);
-    }
-
-    #[test]
-    fn a_full_queue_drops_and_counts() {
-        let shared = Arc::new(Shared::default());
-        let log = CallLog {
-            queue: Some(Arc::new(Handle(Arc::clone(&shared)))),
-        };
-        for at_ms in 0..QUEUE_ROWS + 7 {
-            log.record(row(i64::try_from(at_ms).unwrap()));
-        }
-        let queue = shared.lock();
-        assert_eq!((queue.rows.len(), queue.dropped), (QUEUE_ROWS, 7));
-    }
-
-    #[tokio::test]
-    async fn the_drop_count_is_recorded() {
-        let board = tempfile::tempdir().unwrap();
-        let log = CallLog::open(board.path());
-        log.queue.as_deref().unwrap().0.lock().dropped = 7;
-        log.record(row(1));
-        assert_eq!(log.dropped().await.unwrap(), 7);
-    }
-
-    #[tokio::test]
-    async fn closing_the_last_handle_writes_the_rest() {
-        let board = tempfile::tempdir().unwrap();
-        let first = CallLog::open(board.path());
-        first.record(row(1));
-        assert!(first.flush(Duration::from_secs(10)).await);
-        drop(first);
-        let second = CallLog::open(board.path());
-        second.record(row(2));
-        assert_eq!(second.recent(9).await.unwrap().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_file_that_cannot_be_opened_fails_no_call() {
-        let board = tempfile::tempdir().unwrap();
-        let not_a_directory = board.path().join("file");
-        std::fs::File::create(&not_a_directory).unwrap();
-        let log = CallLog::open(&not_a_directory);
-        log.record(row(1));
-        assert!(log.flush(Duration::from_secs(10)).await);
-        assert!(log.recent(9).await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_disabled_log_takes_rows_and_keeps_none() {
-        let log = CallLog::disabled();
-        log.record(row(1));
-        assert!(log.recent(9).await.unwrap().is_empty());
-    }
-}
+mod tests;
