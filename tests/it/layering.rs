@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// What each crate may import of ours. A server uses the core and never another server.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("callboard-redact", &[]),
     ("callboard-store", &["callboard-redact"]),
     ("callboard-config", &[]),
@@ -15,6 +15,10 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     (
         "callboard-telemetry",
         &["callboard-redact", "callboard-store"],
+    ),
+    (
+        "callboard-limits",
+        &["callboard-store", "callboard-telemetry"],
     ),
     (
         "callboard-scheduling",
@@ -70,6 +74,7 @@ const CORE: &[&str] = &[
     "callboard-config",
     "callboard-console",
     "callboard-crew",
+    "callboard-limits",
     "callboard-mcp",
     "callboard-redact",
     "callboard-roadmap",
