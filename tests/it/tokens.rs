@@ -3,7 +3,7 @@
 use crate::access::{audit, token};
 use callboard_tests::http::{Exchange, Served};
 use callboard_tests::{Home, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Longer than any of this may take.
@@ -105,4 +105,48 @@ fn the_last_use_is_that_of_any_server() {
         // It is written once a minute; as if that were over.
         set(&home, "used_at = NULL");
     }
+}
+
+/// A stream of each kind, opened with the token.
+fn streams(served: &mut Served, token: &str) -> Vec<Exchange> {
+    served.show(token);
+    let session = served.session("assigner", "2025-11-25");
+    let headers = [
+        ("mcp-session-id", session.as_str()),
+        ("accept", "text/event-stream"),
+    ];
+    let common = served.send("GET", "/assigner/mcp", &headers, "");
+    let listen = json!({"notifications": {"resourceSubscriptions": ["callboard://board"]}});
+    let modern = served.modern("assigner", 1, "subscriptions/listen", listen);
+    let (older, _) = served.sse("assigner", "2024-11-05");
+    let open = vec![common, modern, older];
+    assert!(open.iter().all(|stream| stream.status == 200));
+    open
+}
+
+fn ends_all(open: Vec<Exchange>) {
+    for mut stream in open {
+        while stream.event().is_some() {}
+    }
+}
+
+#[test]
+fn streams_end_with_their_token() {
+    let home = Home::new();
+    let mut served = Served::start(&home, "");
+    let mine = served.send("GET", "/nothing", &[], "");
+    assert_eq!(mine.status, 404);
+    let one = token(&home, &["ci"]);
+    let open = streams(&mut served, &one);
+    let done = home.callboard(&["token", "revoke", "ci"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    ends_all(open);
+
+    let two = token(&home, &["later"]);
+    let open = streams(&mut served, &two);
+    let board = rusqlite::Connection::open(home.board().join("board.db")).unwrap();
+    board.busy_timeout(LONG).unwrap();
+    let ends = "UPDATE tokens SET expires_at = 1 WHERE name = 'later'";
+    assert_eq!(board.execute(ends, []).unwrap(), 1);
+    ends_all(open);
 }

@@ -48,6 +48,12 @@ pub trait Gate: Send + Sync + 'static {
     /// Who it is, or why they may not.
     fn admit<'r>(&'r self, arrival: Arrival<'r>) -> BoxFuture<'r, Result<Caller, Refusal>>;
 
+    /// Whether somebody who was let in still may listen to what was opened then.
+    fn still_admits(&self, caller: &Caller) -> bool {
+        let _ = caller;
+        true
+    }
+
     /// Told of a request that was turned away without being asked about: one that names a wrong host or
     /// origin, or shows a session of somebody else's.
     fn turned_away<'r>(&'r self, arrival: Arrival<'r>, refusal: &'r Refusal) -> BoxFuture<'r, ()> {

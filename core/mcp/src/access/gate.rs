@@ -279,6 +279,21 @@ impl Gate for TokenGate {
         Box::pin(async move { self.decide(&arrival) })
     }
 
+    fn still_admits(&self, caller: &Caller) -> bool {
+        let Some(token) = &caller.token else {
+            return true;
+        };
+        match self.look_up(token) {
+            Ok(row) => row.is_some_and(|row| {
+                row.revoked_at.is_none() && !row.has_expired(self.clock.now_ms())
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "a stream goes on unchecked: the board can't be read");
+                true
+            }
+        }
+    }
+
     fn turned_away<'r>(&'r self, arrival: Arrival<'r>, refusal: &'r Refusal) -> BoxFuture<'r, ()> {
         self.write_down(&arrival, refusal.reason, None);
         Box::pin(std::future::ready(()))

@@ -25,6 +25,7 @@ mod route;
 mod session;
 mod stop;
 mod unfit;
+mod watched;
 mod weigh;
 
 pub use limits::Limits;

@@ -22,6 +22,7 @@ use super::refusals::{
     is_ending, no_session, no_such_session, not_taken, not_that_method, too_late, turn_away,
 };
 use super::session::{Owner, Quota, Session, SessionError, Style};
+use super::watched::watch;
 use super::{Http, Limits, Names, RequestId, many, pages, request_id, unfit, weigh};
 use crate::batch;
 use crate::message::{Refusal as Unread, read_line};
@@ -146,13 +147,15 @@ impl Site {
         if ends_none {
             return no_such_session(id);
         }
+        let watching = Arc::clone(&caller);
         let let_in = LetIn { caller, owner, id };
-        match place {
+        let answer = match place {
             Place::Streamable(mount) => self.streamable(mount, shown, request, let_in).await,
             Place::Stream(mount) => self.stream(mount, request.method(), let_in),
             Place::Message(mount) => self.message(mount, shown, request, let_in).await,
             _ => pages::nowhere(&self.mounts, request.uri().path(), id),
-        }
+        };
+        watch(answer, &self.gate, watching)
     }
 
     fn place(&self, path: &str) -> Place<'_> {
