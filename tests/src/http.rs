@@ -1,6 +1,7 @@
 //! `callboard serve` as a process, and an HTTP client that speaks bare bytes and can hang up at any moment.
 
 use crate::Home;
+use crate::response::{Next, Response, message};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -281,12 +282,9 @@ pub fn request(id: u64, method: &str, params: &Value) -> Value {
 /// One connection and the answer on it.
 pub struct Exchange {
     stream: TcpStream,
-    raw: Vec<u8>,
-    decoded: Vec<u8>,
-    over: bool,
+    answer: Response,
     /// 0 until a head was read.
     pub status: u16,
-    headers: Vec<(String, String)>,
 }
 
 impl Exchange {
@@ -298,11 +296,8 @@ impl Exchange {
         stream.set_nodelay(true).unwrap();
         Exchange {
             stream,
-            raw: Vec::new(),
-            decoded: Vec::new(),
-            over: false,
+            answer: Response::default(),
             status: 0,
-            headers: Vec::new(),
         }
     }
 
@@ -314,75 +309,40 @@ impl Exchange {
     /// More bytes; `false` when the server closed.
     fn fill(&mut self) -> bool {
         let mut piece = [0; 16 * 1024];
-        match self.stream.read(&mut piece) {
-            Ok(count) => {
-                self.raw.extend_from_slice(&piece[..count]);
-                count > 0
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+        let count = match self.stream.read(&mut piece) {
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => 0,
             Err(error) => panic!("nothing came: {error}"),
+        };
+        self.answer.feed(&piece[..count]);
+        count > 0
+    }
+
+    fn next<T>(&mut self, read: impl Fn(&mut Response) -> Next<T>) -> Option<T> {
+        loop {
+            match read(&mut self.answer) {
+                Next::Is(read) => return Some(read),
+                Next::End => return None,
+                Next::Unknown => self.fill(),
+            };
         }
     }
 
     /// Reads the answer's head; the status stays 0 when the server closed instead.
     pub fn head(&mut self) {
-        let end = loop {
-            if let Some(end) = find(&self.raw, b"\r\n\r\n") {
-                break end;
-            }
-            if !self.fill() {
-                return;
-            }
-        };
-        let head = String::from_utf8(self.raw.drain(..end + 4).collect()).unwrap();
-        let mut lines = head.lines();
-        let first = lines.next().unwrap_or_default();
-        self.status = first.split(' ').nth(1).unwrap().parse().unwrap();
-        self.headers = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-            .collect();
+        self.next(Response::head);
+        self.status = self.answer.status();
     }
 
     /// A header of the answer.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter().filter(|(known, _)| known == name);
-        found.next().map(|(_, value)| value.as_str())
-    }
-
-    /// Decodes the next piece of the body; `false` at its end.
-    fn piece(&mut self) -> bool {
-        if self.over {
-            return false;
-        }
-        if let Some(length) = self.header("content-length") {
-            let length: usize = length.parse().unwrap();
-            while self.raw.len() < length && self.fill() {}
-            self.decoded.append(&mut self.raw);
-            self.over = true;
-            return true;
-        }
-        loop {
-            if let Some(end) = find(&self.raw, b"\r\n") {
-                let size = std::str::from_utf8(&self.raw[..end]).unwrap();
-                let size = usize::from_str_radix(size, 16).unwrap();
-                if self.raw.len() >= end + 2 + size + 2 {
-                    self.decoded
-                        .extend_from_slice(&self.raw[end + 2..end + 2 + size]);
-                    self.raw.drain(..end + 2 + size + 2);
-                    self.over = size == 0;
-                    return size > 0;
-                }
-            }
-            assert!(self.fill(), "the body ended without its end");
-        }
+        self.answer.header(name)
     }
 
     /// The whole body.
     pub fn body(&mut self) -> String {
-        while self.piece() {}
-        String::from_utf8(std::mem::take(&mut self.decoded)).unwrap()
+        self.next(Response::body).unwrap_or_default()
     }
 
     /// The body as JSON.
@@ -393,24 +353,13 @@ impl Exchange {
 
     /// The next event of a stream; nothing at its end.
     pub fn event(&mut self) -> Option<String> {
-        loop {
-            if let Some(end) = find(&self.decoded, b"\n\n") {
-                let event = self.decoded.drain(..end + 2).collect();
-                return Some(String::from_utf8(event).unwrap());
-            }
-            if !self.piece() {
-                assert!(self.decoded.is_empty(), "half an event");
-                return None;
-            }
-        }
+        self.next(Response::event)
     }
 
     /// The next message of a stream; nothing at its end.
     pub fn message(&mut self) -> Option<Value> {
         loop {
-            let event = self.event()?;
-            let data = event.lines().find_map(|line| line.strip_prefix("data:"));
-            if let Some(Ok(message)) = data.map(serde_json::from_str) {
+            if let Some(message) = message(&self.event()?) {
                 return Some(message);
             }
         }
@@ -447,10 +396,4 @@ impl Exchange {
     pub fn closed(&mut self) {
         while self.fill() {}
     }
-}
-
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
 }

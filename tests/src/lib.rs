@@ -17,6 +17,7 @@ mod home;
 pub mod http;
 pub mod model;
 mod proc;
+pub mod response;
 mod serving;
 
 pub use client::{Answer, Client};

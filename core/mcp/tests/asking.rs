@@ -9,30 +9,15 @@ use std::sync::atomic::Ordering;
 
 use callboard_mcp::{
     CallContext, Caller, Effect, Field, Memory, Message, NoParams, Prompt, PromptArgument,
-    PromptArguments, Question, QuestionError, Render, Reply, Role, Server, ServerSpec, Tool,
-    ToolError, Verdict, question_answer, question_list,
+    PromptArguments, Question, QuestionError, Reply, Role, Server, ServerSpec, Tool, ToolError,
+    Verdict, question_answer, question_list,
 };
 use callboard_store::{FixedClock, Options, Store};
 use callboard_telemetry::CallLog;
-use fixture::{Board, Wire};
+use fixture::{Board, Said, Wire, said};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
-
-#[derive(Serialize, JsonSchema)]
-struct Said {
-    said: String,
-}
-
-impl Render for Said {
-    fn text(&self) -> String {
-        self.said.clone()
-    }
-}
-
-fn said(said: impl Into<String>) -> Said {
-    Said { said: said.into() }
-}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

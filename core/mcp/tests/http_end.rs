@@ -71,25 +71,8 @@ async fn waits_are_answered_as_cancelled_on_every_transport() {
     let web = Web::open(ending(50)).await;
     let session = web.session("ann").await;
     let mut old = web.call("ann", &session, 1, "note_wait", json!({})).await;
-    let bearer = [("authorization", "Bearer ann")];
-    let mut stream = web.send("GET", "/fixture/sse", &bearer, "").await;
-    let event = stream.event().await.unwrap();
-    let endpoint = event
-        .strip_prefix("event: endpoint\ndata: ")
-        .unwrap()
-        .trim()
-        .to_owned();
-    let begin = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
-    let wait = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "note_wait", "arguments": {"stubborn": true}}});
-    for message in [&begin, &wait] {
-        assert_eq!(
-            web.send("POST", &endpoint, &bearer, &message.to_string())
-                .await
-                .status,
-            202
-        );
-    }
-    assert!(stream.message().await.unwrap()["result"].is_object());
+    let mut older = web.older("ann").await;
+    older.call(1, "note_wait", json!({"stubborn": true})).await;
     let (headers, call) = fixture::web::modern(1, "note_wait", json!({}));
     let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let asking = web.post("ann", &headers, &call);
@@ -99,7 +82,7 @@ async fn waits_are_answered_as_cancelled_on_every_transport() {
         web.stop.gently();
     };
     let (mut new, ()) = tokio::join!(asking, ending);
-    for exchange in [&mut old, &mut new, &mut stream] {
+    for exchange in [&mut old, &mut new, &mut older.stream] {
         let answer = exchange.message().await.expect("dropped silently");
         let text = answer["result"]["content"][0]["text"].as_str().unwrap();
         assert!(

@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use callboard_mcp::http::Limits;
-use fixture::web::{Exchange, Web};
-use serde_json::{Value, json};
+use callboard_tests::response::message;
+use fixture::web::{Exchange, Web, call};
+use serde_json::json;
 
 fn quick() -> Limits {
     Limits {
@@ -17,94 +18,52 @@ fn quick() -> Limits {
     }
 }
 
-/// A session of the older transport: its stream, and where its messages go.
-async fn sse(web: &Web, token: &str) -> (Exchange, String) {
-    let bearer = format!("Bearer {token}");
-    let mut stream = web
-        .send("GET", "/fixture/sse", &[("authorization", &bearer)], "")
+/// Adds a note in a session, which works.
+async fn add(web: &Web, token: &str, session: &str) {
+    let answer = web
+        .call(token, session, 1, "note_add", json!({"title": "x"}))
+        .await
+        .message()
         .await;
-    assert_eq!(stream.status, 200);
-    let event = stream.event().await.unwrap();
-    let endpoint = event
-        .strip_prefix("event: endpoint\ndata: ")
-        .unwrap()
-        .trim()
-        .to_owned();
-    let params = json!({"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
-    tell(
-        web,
-        token,
-        &endpoint,
-        &json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}),
-    )
-    .await;
-    let begun = stream.message().await.unwrap();
-    assert_eq!(begun["result"]["protocolVersion"], "2024-11-05", "{begun}");
-    tell(
-        web,
-        token,
-        &endpoint,
-        &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-    )
-    .await;
-    (stream, endpoint)
+    assert_eq!(answer.unwrap()["result"]["isError"], false);
 }
 
-async fn tell(web: &Web, token: &str, endpoint: &str, message: &Value) {
-    let bearer = format!("Bearer {token}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
-    let mut told = web
-        .send("POST", endpoint, &headers, &message.to_string())
-        .await;
-    let said = told.body().await;
-    assert_eq!(told.status, 202, "{said}");
+/// What somebody sends who listens to a session's common stream.
+fn listening(session: &str) -> [(&'static str, &str); 3] {
+    [
+        ("authorization", "Bearer ann"),
+        ("accept", "text/event-stream"),
+        ("mcp-session-id", session),
+    ]
 }
 
-fn call(id: u64, tool: &str, arguments: Value) -> Value {
-    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": arguments}})
+async fn delete(web: &Web, session: &str) {
+    let gone = [("authorization", "Bearer ann"), ("mcp-session-id", session)];
+    let deleted = web.send("DELETE", "/fixture/mcp", &gone, "").await;
+    assert_eq!(deleted.status, 202);
 }
 
 #[tokio::test]
 async fn the_older_transport_answers_on_its_one_stream() {
     let web = Web::plain().await;
-    let (mut stream, endpoint) = sse(&web, "ann").await;
+    let mut older = web.older("ann").await;
     for id in 1..=3 {
-        tell(
-            &web,
-            "ann",
-            &endpoint,
-            &call(id, "note_add", json!({"title": "x"})),
-        )
-        .await;
-        let answer = stream.message().await.unwrap();
+        older.call(id, "note_add", json!({"title": "x"})).await;
+        let answer = older.stream.message().await.unwrap();
         assert_eq!(answer["id"], id);
         assert_eq!(answer["result"]["isError"], false, "{answer}");
     }
     // One that nobody knows, and one that is in use.
-    tell(
-        &web,
-        "ann",
-        &endpoint,
-        &json!({"jsonrpc": "2.0", "id": 4, "method": "nope"}),
-    )
-    .await;
-    assert_eq!(stream.message().await.unwrap()["error"]["code"], -32601);
-    tell(&web, "ann", &endpoint, &call(5, "note_wait", json!({}))).await;
+    older.request(4, "nope", json!({})).await;
+    let unknown = older.stream.message().await.unwrap();
+    assert_eq!(unknown["error"]["code"], -32601);
+    older.call(5, "note_wait", json!({})).await;
     web.board.waiting.notified().await;
-    tell(
-        &web,
-        "ann",
-        &endpoint,
-        &call(5, "note_add", json!({"title": "x"})),
-    )
-    .await;
-    let again = stream.message().await.unwrap();
+    older.call(5, "note_add", json!({"title": "x"})).await;
+    let again = older.stream.message().await.unwrap();
     assert_eq!(again["error"]["code"], -32600);
     assert!(again["error"]["data"]["requestId"].is_string(), "{again}");
-    drop(stream);
+    drop(older);
     web.until_empty().await;
     web.end().await.unwrap();
 }
@@ -112,38 +71,14 @@ async fn the_older_transport_answers_on_its_one_stream() {
 #[tokio::test]
 async fn messages_before_a_session_do_no_harm() {
     let web = Web::plain().await;
-    let bearer = [("authorization", "Bearer ann")];
-    let mut stream = web.send("GET", "/fixture/sse", &bearer, "").await;
-    let event = stream.event().await.unwrap();
-    let endpoint = event
-        .strip_prefix("event: endpoint\ndata: ")
-        .unwrap()
-        .trim()
-        .to_owned();
-    tell(
-        &web,
-        "ann",
-        &endpoint,
-        &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
-    )
-    .await;
-    tell(
-        &web,
-        "ann",
-        &endpoint,
-        &json!({"jsonrpc": "2.0", "id": 1, "method": "nope"}),
-    )
-    .await;
-    assert_eq!(stream.message().await.unwrap()["error"]["code"], -32601);
-    tell(
-        &web,
-        "ann",
-        &endpoint,
-        &json!({"jsonrpc": "2.0", "id": 2, "method": "ping"}),
-    )
-    .await;
-    assert_eq!(stream.message().await.unwrap()["id"], 2);
-    drop(stream);
+    let mut older = web.listen("ann").await;
+    older.initialized().await;
+    older.request(1, "nope", json!({})).await;
+    let unknown = older.stream.message().await.unwrap();
+    assert_eq!(unknown["error"]["code"], -32601);
+    older.request(2, "ping", json!({})).await;
+    assert_eq!(older.stream.message().await.unwrap()["id"], 2);
+    drop(older);
     web.until_empty().await;
     web.end().await.unwrap();
 }
@@ -152,7 +87,7 @@ async fn messages_before_a_session_do_no_harm() {
 async fn a_session_is_unknown_to_everybody_else() {
     let web = Web::plain().await;
     let session = web.session("ann").await;
-    let (stream, endpoint) = sse(&web, "ann").await;
+    let older = web.older("ann").await;
     let mut unknown = web
         .call("bob", "s_0000", 1, "note_add", json!({"title": "x"}))
         .await;
@@ -178,7 +113,7 @@ async fn a_session_is_unknown_to_everybody_else() {
     let foreign = web
         .send(
             "POST",
-            &endpoint,
+            &older.endpoint,
             &bob[..1],
             &call(1, "note_add", json!({"title": "x"})).to_string(),
         )
@@ -187,13 +122,8 @@ async fn a_session_is_unknown_to_everybody_else() {
     assert_eq!(web.gate.turned_away.lock().unwrap().as_slice(), [404; 4]);
     assert_eq!(web.board.added.load(Ordering::SeqCst), 0);
     // It still is ann's.
-    let answer = web
-        .call("ann", &session, 1, "note_add", json!({"title": "x"}))
-        .await
-        .message()
-        .await;
-    assert_eq!(answer.unwrap()["result"]["isError"], false);
-    drop(stream);
+    add(&web, "ann", &session).await;
+    drop(older);
     web.end().await.unwrap();
 }
 
@@ -228,14 +158,7 @@ async fn a_broken_stream_that_nobody_resumes_cancels_its_call() {
     drop(waiting);
     web.board.over.notified().await;
     assert!(web.board.saw_cancel.load(Ordering::SeqCst));
-    let gone = [
-        ("authorization", "Bearer ann"),
-        ("mcp-session-id", session.as_str()),
-    ];
-    assert_eq!(
-        web.send("DELETE", "/fixture/mcp", &gone, "").await.status,
-        202
-    );
+    delete(&web, &session).await;
     web.until_empty().await;
     web.end().await.unwrap();
 }
@@ -287,23 +210,20 @@ async fn a_stream_that_is_resumed_gets_the_rest() {
 }
 
 fn progress_of(event: &str) -> u64 {
-    let data = event
-        .lines()
-        .find_map(|line| line.strip_prefix("data: ").or(line.strip_prefix("data:")));
-    let message: Value = serde_json::from_str(data.unwrap()).unwrap();
+    let message = message(event).unwrap();
     message["params"]["progress"].as_f64().unwrap() as u64
 }
 
 #[tokio::test]
 async fn closing_the_older_transports_stream_cancels_all_its_calls() {
     let web = Web::plain().await;
-    let (stream, endpoint) = sse(&web, "ann").await;
+    let older = web.older("ann").await;
     for id in 1..=3 {
-        tell(&web, "ann", &endpoint, &call(id, "note_wait", json!({}))).await;
+        older.call(id, "note_wait", json!({})).await;
     }
     web.until("three calls at work", |web| web.load.calls() == 3)
         .await;
-    drop(stream);
+    drop(older);
     web.until_empty().await;
     assert!(web.board.saw_cancel.load(Ordering::SeqCst));
     web.end().await.unwrap();
@@ -333,14 +253,7 @@ async fn a_client_can_cancel_a_call_and_delete_its_session() {
         .call("ann", &session, 2, "note_wait", json!({"stubborn": true}))
         .await;
     web.board.waiting.notified().await;
-    let gone = [
-        ("authorization", "Bearer ann"),
-        ("mcp-session-id", session.as_str()),
-    ];
-    assert_eq!(
-        web.send("DELETE", "/fixture/mcp", &gone, "").await.status,
-        202
-    );
+    delete(&web, &session).await;
     web.board.over.notified().await;
     assert!(web.board.was_dropped.load(Ordering::SeqCst));
     assert_eq!(
@@ -379,13 +292,8 @@ async fn sessions_are_counted_and_idle_ones_end() {
     };
     let web = Web::open(limits).await;
     let begin = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
-    let listening = web.session("ann").await;
-    let listen = [
-        ("authorization", "Bearer ann"),
-        ("accept", "text/event-stream"),
-        ("mcp-session-id", listening.as_str()),
-    ];
-    let stream = web.send("GET", "/fixture/mcp", &listen, "").await;
+    let used = web.session("ann").await;
+    let stream = web.send("GET", "/fixture/mcp", &listening(&used), "").await;
     assert_eq!(stream.status, 200);
     web.session("ann").await;
     let mut refused = web.post("ann", &[], &begin).await;
@@ -397,12 +305,7 @@ async fn sessions_are_counted_and_idle_ones_end() {
     // Those that nobody uses end; the one somebody listens to does not.
     web.until("idle sessions end", |web| web.load.sessions() == 1)
         .await;
-    let answer = web
-        .call("ann", &listening, 1, "note_add", json!({"title": "x"}))
-        .await
-        .message()
-        .await;
-    assert_eq!(answer.unwrap()["result"]["isError"], false);
+    add(&web, "ann", &used).await;
     drop(stream);
     web.until_empty().await;
     web.end().await.unwrap();
@@ -412,24 +315,16 @@ async fn sessions_are_counted_and_idle_ones_end() {
 async fn several_streams_listen_and_none_ends_another() {
     let web = Web::plain().await;
     let session = web.session("ann").await;
-    let listen = [
-        ("authorization", "Bearer ann"),
-        ("accept", "text/event-stream"),
-        ("mcp-session-id", session.as_str()),
-    ];
     let mut streams = Vec::new();
     for _ in 0..3 {
-        let mut stream = web.send("GET", "/fixture/mcp", &listen, "").await;
+        let mut stream = web
+            .send("GET", "/fixture/mcp", &listening(&session), "")
+            .await;
         assert_eq!(stream.status, 200);
         assert!(stream.event().await.is_some());
         streams.push(stream);
     }
-    let answer = web
-        .call("ann", &session, 1, "note_add", json!({"title": "x"}))
-        .await
-        .message()
-        .await;
-    assert_eq!(answer.unwrap()["result"]["isError"], false);
+    add(&web, "ann", &session).await;
     web.stop.gently();
     for mut stream in streams {
         assert_eq!(stream.event().await, None, "a proper end");

@@ -10,32 +10,17 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use callboard_mcp::{
-    CallContext, Caller, Effect, Field, Long, MIGRATIONS, Memory, NoParams, Question, Render, Role,
-    Server, ServerSpec, Tool, ToolError,
+    CallContext, Caller, Effect, Field, Long, MIGRATIONS, Memory, NoParams, Question, Role, Server,
+    ServerSpec, Tool, ToolError,
 };
 use callboard_store::{Clock, FixedClock, Options, Store};
 use callboard_telemetry::CallLog;
-use fixture::{Board, Wire};
+use fixture::{Board, Said, Wire, said};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
-
-#[derive(Serialize, JsonSchema)]
-struct Said {
-    said: String,
-}
-
-impl Render for Said {
-    fn text(&self) -> String {
-        self.said.clone()
-    }
-}
-
-fn said(said: impl Into<String>) -> Said {
-    Said { said: said.into() }
-}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
