@@ -1,7 +1,7 @@
 //! Which model answers, and how it is asked.
 //!
 //! For: [`chat`], one shape for conversations with any model; [`failure`], one shape for all that goes wrong; [`wire`],
-//! which of the four protocols a provider speaks. Not for: MCP, prices, or deciding what a task is worth.
+//! the four protocols that providers speak, as functions over bytes. Not for: MCP, prices, or deciding what a task is worth.
 
 pub mod chat;
 pub mod failure;
