@@ -1,8 +1,11 @@
 //! The kinds of failure.
 //! For: their names, groups, weight and advice. Not for: recognising one.
 
+use serde::Serialize;
+
 /// What a failure is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Category {
     /// Who may call.
     Access,
@@ -34,7 +37,8 @@ impl Category {
 }
 
 /// How bad a failure is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Passes by itself within minutes.
     Notice,
@@ -60,7 +64,8 @@ impl Severity {
 }
 
 /// A kind of failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// The key is missing, wrong or no longer valid.
     BadKey,

@@ -20,7 +20,7 @@ mod text;
 pub use keep::{Forgotten, Retention, forget};
 pub use reprice::{PriceOf, Priced, Repriced, Unpriced, reprice};
 pub use row::{LlmCall, LlmOutcome};
-pub(crate) use table::MIGRATIONS;
+pub(crate) use table::{COLUMNS, MIGRATIONS, from_row};
 pub use table::{llm_call, record_llm};
 pub use text::{LlmText, Privacy, llm_text, record_text};
 
