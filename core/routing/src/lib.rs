@@ -1,8 +1,10 @@
 //! Which model answers, and how it is asked.
 //!
 //! For: [`chat`], one shape for conversations with any model; [`failure`], one shape for all that goes wrong; [`wire`],
-//! the four protocols that providers speak, as functions over bytes. Not for: MCP, prices, or deciding what a task is worth.
+//! the four protocols that providers speak, as functions over bytes; [`route`], which candidates are asked in which
+//! order, and why. Not for: MCP, prices, or deciding what a task is worth.
 
 pub mod chat;
 pub mod failure;
+pub mod route;
 pub mod wire;
