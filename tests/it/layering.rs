@@ -58,6 +58,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     (
         "callboard-board",
         &[
+            "callboard-limits",
             "callboard-mcp",
             "callboard-scheduling",
             "callboard-store",

@@ -11,6 +11,7 @@ use callboard_store::{Migration, OpenError, Options, Store};
 pub const TABLES: &[&[Migration]] = &[
     callboard_telemetry::audit::MIGRATIONS,
     callboard_scheduling::MIGRATIONS,
+    callboard_limits::MIGRATIONS,
     callboard_mcp::access::MIGRATIONS,
     callboard_store::vault::MIGRATIONS,
     callboard_mcp::MIGRATIONS,

@@ -4,7 +4,25 @@
 //! a clock or a file, calling a provider, or choosing a model (routing does). Functions are named resource
 //! first, then verb; each is one step that a caller runs in one transaction.
 
+mod budget;
 pub mod calendar;
+mod counter;
+mod error;
 pub mod price;
+mod reservation;
+mod rule;
+mod schema;
 
+pub use budget::{budget_stops, spend_daily, standings};
+pub use error::LimitError;
 pub use price::{Mode, Price, PriceFileError, PriceTable, Priced};
+pub use reservation::{
+    Ask, Call, CallState, Denied, Estimate, Frees, KEEP_MS, Level, Owner, Reservation, Settlement,
+    Standing, Subject, call_get, call_logged, call_price, calls_prune, calls_unlogged,
+    calls_unpriced, expire, owners, release, reservation_extend, reservation_try, reserve, settle,
+};
+pub use rule::{
+    DEFAULT_WARN, EACH, Limit, Resource, Scope, Span, Unpriced, limit_drop, limit_set, limits_list,
+    limits_sync,
+};
+pub use schema::MIGRATIONS;
