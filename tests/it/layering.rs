@@ -88,7 +88,7 @@ const CORE: &[&str] = &[
 const ANY: &[&str] = &["*"];
 
 /// Third-party crates that only their owners may import.
-const OWNERS: [(&str, &[&str]); 5] = [
+const OWNERS: [(&str, &[&str]); 6] = [
     ("rusqlite", &["callboard-store"]),
     ("git2", &["callboard-worktree"]),
     ("rmcp", &["callboard-mcp"]),
@@ -102,6 +102,7 @@ const OWNERS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("indicatif", &["callboard"]),
+    ("prometheus-client", &["callboard-telemetry"]),
 ];
 
 fn imports() -> BTreeMap<String, Vec<String>> {

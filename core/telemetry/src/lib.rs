@@ -2,7 +2,7 @@
 //!
 //! For: [`init_tracing`]; [`CallLog`], which takes a row without making the call wait for the disk;
 //! [`llm`], rows of calls to models with their tokens and cost; [`errors`], what kind of failure one was;
-//! [`query`], what the rows add up to; and
+//! [`query`], what the rows add up to; [`metrics`], figures for Prometheus under the names of [`names`]; and
 //! [`audit`], whose rows are exact, because they stand in the board's own file. Never for what was asked or
 //! answered: parameters and results stay out of the log and out of the rows (the texts of calls to models are
 //! kept, without secrets, only where the user says so).
@@ -11,6 +11,8 @@ pub mod audit;
 mod call_log;
 pub mod errors;
 pub mod llm;
+pub mod metrics;
+pub mod names;
 pub mod query;
 mod text;
 mod tracing_setup;
