@@ -4,6 +4,7 @@
 //! a clock or a file, calling a provider, or choosing a model (routing does). Functions are named resource
 //! first, then verb; each is one step that a caller runs in one transaction.
 
+mod breaker;
 mod budget;
 pub mod calendar;
 mod counter;
@@ -13,6 +14,10 @@ mod reservation;
 mod rule;
 mod schema;
 
+pub use breaker::{
+    Admission, Breaker, BreakerState, Patience, Target, Verdict, breaker_admit, breaker_get,
+    breaker_record, breakers, breakers_reset,
+};
 pub use budget::{budget_stops, spend_daily, standings};
 pub use error::LimitError;
 pub use price::{Mode, Price, PriceFileError, PriceTable, Priced};

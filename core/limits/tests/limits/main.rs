@@ -4,6 +4,7 @@
 //! tested beside their code.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod breakers;
 mod budgets;
 mod fixture;
 mod granting;
