@@ -9,9 +9,11 @@ mod budget;
 pub mod calendar;
 mod counter;
 mod error;
+mod forecast;
 pub mod price;
 mod reservation;
 mod rule;
+mod savings;
 mod schema;
 
 pub use breaker::{
@@ -20,6 +22,7 @@ pub use breaker::{
 };
 pub use budget::{budget_stops, spend_daily, standings};
 pub use error::LimitError;
+pub use forecast::{Course, Forecast, LEAST_DAYS, forecast};
 pub use price::{Mode, Price, PriceFileError, PriceTable, Priced};
 pub use reservation::{
     Ask, Call, CallState, Denied, Estimate, Frees, KEEP_MS, Level, Owner, Reservation, Settlement,
@@ -30,4 +33,5 @@ pub use rule::{
     DEFAULT_WARN, EACH, Limit, Resource, Scope, Span, Unpriced, limit_drop, limit_set, limits_list,
     limits_sync,
 };
+pub use savings::{Savings, Spent, savings};
 pub use schema::MIGRATIONS;
