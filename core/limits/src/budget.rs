@@ -9,8 +9,9 @@ use callboard_telemetry::usage::MicroDollars;
 use crate::calendar::{self, DAY_MS};
 use crate::counter::{counter_read, scope_sql};
 use crate::error::LimitError;
+use crate::forecast::{Course, Forecast, forecast};
 use crate::reservation::{Denied, Reading, Standing, Subject, admit_money, standings_for};
-use crate::rule::{EACH, Limit, Scope, Span, limits_list};
+use crate::rule::{EACH, Limit, Resource, Scope, Span, limits_list};
 
 /// Where every limit stands. One on each of a scope stands there once for each that has calls in its window.
 ///
@@ -83,6 +84,33 @@ pub fn budget_stops(
         Err(LimitError::Denied(denied)) => Ok(Some(*denied)),
         Err(other) => Err(other),
     }
+}
+
+/// How many whole days a forecast looks back over.
+pub const LOOK_BACK_DAYS: u32 = 14;
+
+/// When a budget will be used up, if days go on costing what the last [`LOOK_BACK_DAYS`] did. `None` for a limit
+/// on anything but money.
+///
+/// # Errors
+/// Only when the store fails.
+pub fn budget_forecast(
+    c: &mut dyn Conn,
+    now: i64,
+    standing: &Standing,
+) -> Result<Option<Forecast>, LimitError> {
+    let limit = &standing.limit;
+    if limit.resource != Resource::Money {
+        return Ok(None);
+    }
+    let daily = spend_daily(c, now, limit, &standing.name, LOOK_BACK_DAYS)?;
+    let course = Course {
+        amount: MicroDollars(limit.amount),
+        spent: MicroDollars(standing.used),
+        ends_at: standing.ends_at,
+        daily: &daily,
+    };
+    Ok(Some(forecast(now, &course)))
 }
 
 /// What was spent on each of the last `days` whole days before today, oldest first, by the clock of the limit:

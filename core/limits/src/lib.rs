@@ -20,7 +20,7 @@ pub use breaker::{
     Admission, Breaker, BreakerState, Patience, Target, Verdict, breaker_admit, breaker_get,
     breaker_record, breakers, breakers_reset,
 };
-pub use budget::{budget_stops, spend_daily, standings};
+pub use budget::{LOOK_BACK_DAYS, budget_forecast, budget_stops, spend_daily, standings};
 pub use error::LimitError;
 pub use forecast::{Course, Forecast, LEAST_DAYS, forecast};
 pub use price::{Mode, Price, PriceFileError, PriceTable, Priced};

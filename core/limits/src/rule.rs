@@ -348,6 +348,26 @@ pub fn limits_list(c: &mut dyn Conn) -> Result<Vec<Limit>, LimitError> {
     )?)
 }
 
+/// The limits that count calls of this subject: a look at the few names that can be meant, however many limits
+/// there are.
+pub(crate) fn limits_for(c: &mut dyn Conn, subject: &Subject) -> Result<Vec<Limit>, LimitError> {
+    let name = |scope| subject.name(scope);
+    Ok(c.query(
+        "SELECT scope, name, resource, span, amount, warn, offset_min, unpriced, origin FROM limit_rules
+         WHERE (scope = 'all' AND name = '') OR (scope = 'provider' AND name IN ('*', ?1)) OR (scope = 'model' AND name IN ('*', ?2))
+             OR (scope = 'account' AND name IN ('*', ?3)) OR (scope = 'project' AND name IN ('*', ?4)) OR (scope = 'task' AND name IN ('*', ?5))
+         ORDER BY scope, name, resource, span, origin",
+        params![
+            name(Scope::Provider).as_deref(),
+            name(Scope::Model).as_deref(),
+            name(Scope::Account).as_deref(),
+            name(Scope::Project).as_deref(),
+            name(Scope::Task).as_deref(),
+        ],
+        limit_from,
+    )?)
+}
+
 fn limit_from(row: &dyn Row) -> Result<Limit, StoreError> {
     Ok(Limit {
         scope: word(&row.text(0)?, Scope::parse)?,

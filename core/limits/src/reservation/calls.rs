@@ -4,6 +4,7 @@ use callboard_store::{Conn, StoreError, params};
 
 use super::row::{CALL_COLUMNS, call_from, payable};
 use super::{Call, CallState};
+use crate::calendar::DAY_MS;
 use crate::counter::counters_follow;
 use crate::error::LimitError;
 use crate::price::Priced;
@@ -82,17 +83,19 @@ pub fn call_price(c: &mut dyn Conn, id: &str, priced: &Priced) -> Result<bool, L
 }
 
 /// How long ended calls are kept: longer than any window that has an end.
-pub const KEEP_MS: i64 = 70 * 86_400_000;
+pub const KEEP_MS: i64 = 70 * DAY_MS;
 
-/// Forgets calls that ended and were logged longer ago than [`KEEP_MS`], and windows that are long over. A limit
-/// without end counts what it saw, and of the time before it was set what is still there.
+/// Forgets calls that were reserved longer ago than [`KEEP_MS`], have ended and are in the log; and the sums of
+/// windows that ended a day ago, which are made from the calls again if somebody asks. Does a thousand calls at
+/// most: call it again while it answers that many. A limit without end counts what it saw, and of the time before
+/// it was set what is still there.
 ///
 /// # Errors
 /// Only when the store fails.
 pub fn calls_prune(c: &mut dyn Conn, now: i64) -> Result<usize, LimitError> {
     c.execute(
         "DELETE FROM limit_counters WHERE ends_at < ?1",
-        params![now - KEEP_MS],
+        params![now - DAY_MS],
     )?;
     Ok(c.execute(
         "DELETE FROM reservations WHERE seq IN

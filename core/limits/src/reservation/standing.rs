@@ -6,7 +6,7 @@ use callboard_telemetry::usage::MicroDollars;
 use super::{Denied, Estimate, MOST, Subject, clamped};
 use crate::counter::{counter_keep, counter_read};
 use crate::error::LimitError;
-use crate::rule::{Limit, Resource, Unpriced, limits_list};
+use crate::rule::{Limit, Resource, Unpriced, limits_for};
 
 /// Where a limit stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(crate) fn standings_for(
     reading: Reading,
 ) -> Result<Vec<Standing>, LimitError> {
     let mut standings = Vec::new();
-    for limit in limits_list(c)? {
+    for limit in limits_for(c, subject)? {
         let Some(name) = limit.counts(subject) else {
             continue;
         };

@@ -1,7 +1,9 @@
 //! What stops work, and what was spent day by day.
 
 use crate::fixture::{DAY, NOW, ask, board, limit, subject, used};
-use callboard_limits::{Frees, Resource, Scope, Span, budget_stops, spend_daily};
+use callboard_limits::{
+    Forecast, Frees, Resource, Scope, Span, budget_forecast, budget_stops, spend_daily,
+};
 use callboard_telemetry::usage::MicroDollars;
 
 #[test]
@@ -73,4 +75,39 @@ fn what_was_spent_is_told_by_days_of_the_limits_clock() {
     };
     assert_eq!(spent(0), [0, 12, 0, 2]);
     assert_eq!(spent(90), [0, 5, 7, 2]);
+}
+
+#[test]
+fn a_budgets_end_is_foreseen_from_the_days_before() {
+    let board = board();
+    board.set(&limit(Scope::All, "", Resource::Money, Span::Month, 400));
+    board.set(&limit(Scope::All, "", Resource::Requests, Span::Month, 400));
+    let forecasts = || {
+        let standings = board.standing(NOW);
+        let of = |standing| {
+            board
+                .store
+                .read_now(|c| budget_forecast(c, NOW, standing))
+                .unwrap()
+        };
+        standings.iter().map(of).collect::<Vec<_>>()
+    };
+    for (n, days_ago, cost) in [(1, 0, 60), (2, 1, 50), (3, 2, 10), (4, 20, 40)] {
+        let call = format!("c_{n}");
+        board.reserve(NOW - days_ago * DAY, &ask(&call, 9)).unwrap();
+        board.settle(NOW, &call, &used(1, 1, Some(cost)));
+    }
+    assert_eq!(
+        forecasts(),
+        [Some(Forecast::TooLittle { days: 2, needed: 3 }), None]
+    );
+    board.reserve(NOW - 3 * DAY, &ask("c_5", 9)).unwrap();
+    board.settle(NOW, "c_5", &used(1, 1, Some(30)));
+    // 60 + 50 + 10 + 30 + 40 are gone, 210 are left: seven days. The month has nine and a half more.
+    let expected = Forecast::Overrun {
+        at: NOW + 7 * DAY,
+        daily: MicroDollars(30),
+        total: Some(MicroDollars(474)),
+    };
+    assert_eq!(forecasts(), [Some(expected), None]);
 }

@@ -98,3 +98,20 @@ fn only_what_ended_and_was_logged_long_ago_is_forgotten() {
     // A limit without end goes on counting what it has seen.
     assert_eq!(board.sums(NOW + KEEP_MS + DAY), (11, 7));
 }
+
+#[test]
+fn sums_of_windows_that_are_over_are_forgotten_and_made_again_alike() {
+    let board = board();
+    board.set(&limit(Scope::All, "", Resource::Requests, Span::Minute, 2));
+    board.reserve(NOW, &ask("c_1", 7)).unwrap();
+    let prune = |at: i64| board.write(move |c| calls_prune(c, at)).unwrap();
+    let counters = || board.number("SELECT count(*) FROM limit_counters");
+    prune(NOW + DAY);
+    assert_eq!(counters(), 1);
+    prune(NOW + DAY + 60_000);
+    assert_eq!(counters(), 0);
+    board.settle(NOW + DAY + 60_001, "c_1", &used(1, 1, None));
+    // Somebody whose clock is behind is still granted no more than was left.
+    board.reserve(NOW + 1, &ask("c_2", 7)).unwrap();
+    board.denied(NOW + 2, &ask("c_3", 7));
+}
