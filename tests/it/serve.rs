@@ -114,6 +114,35 @@ fn health_ready_and_what_is_nowhere() {
 }
 
 #[test]
+fn metrics_count_the_calls_of_the_board_for_whoever_has_a_token() {
+    let home = Home::new();
+    let served = Served::start(&home, "");
+    let refused = served.send(
+        "GET",
+        "/metrics",
+        &[("authorization", "Bearer cb_nobody")],
+        "",
+    );
+    assert_eq!(refused.status, 401);
+    let count = "callboard_calls_total{callboard_server=\"assigner\",gen_ai_tool_name=\"task_list\",callboard_outcome=\"ok\"} 2";
+    for id in [1, 2] {
+        let list = json!({"name": "task_list", "arguments": {}});
+        let (answer, _) = served.modern("assigner", id, "tools/call", list).answer();
+        assert_eq!(answer["result"]["isError"], false, "{answer}");
+    }
+    let counted = wait_until(LONG, || {
+        let mut page = served.get("/metrics");
+        assert_eq!(page.status, 200);
+        let kind = page.header("content-type").unwrap().to_owned();
+        assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+        let text = page.body();
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        text.contains(count)
+    });
+    assert!(counted);
+}
+
+#[test]
 fn names_of_the_configuration_come_in() {
     let home = Home::new();
     let served = Served::start(

@@ -136,6 +136,44 @@ async fn foreign_hosts_and_pages_are_turned_away_before_the_gate() {
 }
 
 #[tokio::test]
+async fn a_page_is_for_whoever_is_let_in_and_says_why_it_is_missing() {
+    let web = Web::plain().await;
+    assert_eq!(web.get("/figures").await.status, 401);
+    let foreign = [("authorization", "Bearer viewer"), ("host", "evil.example")];
+    assert_eq!(web.send("GET", "/figures", &foreign, "").await.status, 403);
+    let viewer = [("authorization", "Bearer viewer")];
+    let mut page = web.send("GET", "/figures", &viewer, "").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert!(page.header("x-request-id").is_some());
+    assert_eq!(page.body().await, "figures 1\n");
+    let posted = web.send("POST", "/figures", &viewer, "").await;
+    assert_eq!(
+        (posted.status, posted.header("allow")),
+        (405, Some("GET, HEAD"))
+    );
+    let mut broken = web.send("GET", "/broken", &viewer, "").await;
+    assert_eq!(broken.status, 503);
+    let error = broken.json().await["error"].clone();
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("the disk is gone"),
+        "{error}"
+    );
+    assert_eq!(
+        web.send("GET", "/figures/more", &viewer, "").await.status,
+        404
+    );
+    web.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_request_id_is_in_every_answer_and_every_error() {
     let web = Web::plain().await;
     let named = [("x-request-id", "abc-1")];

@@ -13,12 +13,13 @@ use callboard_mcp::http::{
 use callboard_mcp::{Gate, Role};
 use callboard_store::actor::{Actor, scope_now};
 use callboard_store::{Store, SystemClock};
-use callboard_telemetry::{LogFormat, init_tracing};
+use callboard_telemetry::metrics::{CONTENT_TYPE, Metrics};
+use callboard_telemetry::{CallLog, CallLogError, LogFormat, init_tracing};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
@@ -78,7 +79,9 @@ async fn run(
         Arc::new(SystemClock),
         policy(&config.access),
     ));
+    let figures = Figures::of(&config).await;
     let http = Http::new(Arc::clone(&gate) as Arc<dyn Gate>)
+        .page("/metrics", CONTENT_TYPE, move || figures.clone().page())
         .names(names(&config.serve, &listener)?)
         .limits(limits(&config.serve))
         .mount(
@@ -94,6 +97,41 @@ async fn run(
     match served {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error @ EndedAtOnce { .. }) => Err(error.into()),
+    }
+}
+
+/// The figures of the board at `/metrics`.
+#[derive(Clone)]
+struct Figures {
+    log: CallLog,
+    /// Made at the start, or at the first look where that failed.
+    metrics: Arc<OnceLock<Arc<Metrics>>>,
+}
+
+impl Figures {
+    async fn of(config: &Config) -> Self {
+        let figures = Figures {
+            log: CallLog::open(&config.board),
+            metrics: Arc::default(),
+        };
+        if let Err(error) = figures.metrics().await {
+            tracing::warn!("/metrics has no figures: {error}");
+        }
+        figures
+    }
+
+    async fn metrics(&self) -> Result<Arc<Metrics>, CallLogError> {
+        if let Some(metrics) = self.metrics.get() {
+            return Ok(Arc::clone(metrics));
+        }
+        let made = Arc::new(self.log.metrics().await?);
+        Ok(Arc::clone(self.metrics.get_or_init(|| made)))
+    }
+
+    async fn page(self) -> Result<String, String> {
+        let metrics = self.metrics().await.map_err(|error| error.to_string())?;
+        let page = self.log.query(move |c| metrics.page(c)).await;
+        page.map_err(|error| error.to_string())
     }
 }
 

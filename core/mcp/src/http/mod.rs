@@ -16,6 +16,7 @@ mod many;
 mod mount;
 mod names;
 mod open;
+mod page;
 mod pages;
 mod peek;
 mod random;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 
 use crate::{Gate, Server};
 use mount::{Mount, Mounted};
+use page::Page;
 use session::Quota;
 
 /// Servers that are to be served over HTTP: mount them, then [`Http::serve`].
@@ -49,6 +51,7 @@ pub struct Http {
     names: Names,
     limits: Limits,
     mounts: Vec<Mounting>,
+    pages: Vec<Page>,
     load: Load,
 }
 
@@ -64,6 +67,7 @@ impl Http {
             names: Names::loopback(),
             limits: Limits::default(),
             mounts: Vec::new(),
+            pages: Vec::new(),
             load: Load::default(),
         }
     }
@@ -89,6 +93,22 @@ impl Http {
         self.mounts.push(Box::new(move |limits, quota| {
             Arc::new(Mounted::new(Arc::clone(&server), limits, quota))
         }));
+        self
+    }
+
+    /// Serves at `path` what `write` writes, to everyone whom the gate lets in, whatever their role. A page that
+    /// cannot be written, or not within 10 s, is answered with 503 and the reason.
+    #[must_use]
+    pub fn page<F>(
+        mut self,
+        path: &'static str,
+        content_type: &'static str,
+        write: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        self.pages.push(Page::new(path, content_type, write));
         self
     }
 

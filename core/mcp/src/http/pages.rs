@@ -76,7 +76,7 @@ pub(super) fn nowhere(mounts: &[Arc<dyn Mount>], path: &str, id: &RequestId) -> 
     answer::json(StatusCode::NOT_FOUND, &value)
 }
 
-fn is_look(method: &Method) -> bool {
+pub(super) fn is_look(method: &Method) -> bool {
     method == Method::GET || method == Method::HEAD
 }
 

@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::answer::{self, Answer, code};
 use super::held::hold;
 use super::mount::Mount;
+use super::page::Page;
 use super::peek::{HEADER_SESSION, Peek, session_named, session_shown};
 use super::refusals::{
     is_ending, no_session, no_such_session, not_taken, not_that_method, too_late, turn_away,
@@ -34,6 +35,7 @@ pub(crate) struct Site {
     names: Names,
     pub(crate) limits: Limits,
     pub(crate) mounts: Vec<Arc<dyn Mount>>,
+    pages: Vec<Page>,
     pub(crate) quota: Arc<Quota>,
     /// Set when the process has been asked to end.
     ending: AtomicBool,
@@ -50,6 +52,7 @@ enum Place<'s> {
     Stream(&'s Arc<dyn Mount>),
     /// Where the messages of the older transport go.
     Message(&'s Arc<dyn Mount>),
+    Page(&'s Page),
     Nowhere,
 }
 
@@ -64,6 +67,7 @@ impl Site {
             gate: http.gate,
             names: http.names,
             mounts: mounts.collect(),
+            pages: http.pages,
             quota,
             limits,
             ending: AtomicBool::new(false),
@@ -153,6 +157,7 @@ impl Site {
             Place::Streamable(mount) => self.streamable(mount, shown, request, let_in).await,
             Place::Stream(mount) => self.stream(mount, request.method(), let_in),
             Place::Message(mount) => self.message(mount, shown, request, let_in).await,
+            Place::Page(page) => page.answer(request.method(), id).await,
             _ => pages::nowhere(&self.mounts, request.uri().path(), id),
         };
         watch(answer, &self.gate, watching)
@@ -163,6 +168,9 @@ impl Site {
             "/health" => return Place::Health,
             "/ready" => return Place::Ready,
             _ => {}
+        }
+        if let Some(page) = self.pages.iter().find(|page| page.is_at(path)) {
+            return Place::Page(page);
         }
         let Some((name, endpoint)) = path.strip_prefix('/').and_then(|path| path.split_once('/'))
         else {
