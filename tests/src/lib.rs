@@ -19,6 +19,7 @@ pub mod model;
 mod proc;
 pub mod response;
 mod serving;
+pub mod upstream;
 
 pub use client::{Answer, Client};
 pub use home::{Finished, Home, Running};

@@ -82,6 +82,10 @@ pub(super) fn refused(wire: Wire, head: &Head, body: &[u8]) -> Failure {
             text if is_page(text) => format!("status {} with a web page", head.status),
             text => format!("status {}: {text}", head.status),
         };
+        let message = match head.headers.get("location").map(|to| to.to_str()) {
+            Some(Ok(to)) => format!("status {}: it points to {to}", head.status),
+            _ => message,
+        };
         let mut failure = failure(head, kind, &message);
         failure.retry_after_ms = failure.retry_after_ms.or_else(|| retry_in_words(&text));
         return limited(failure);
