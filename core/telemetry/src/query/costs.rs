@@ -37,6 +37,18 @@ impl Totals {
     pub fn cache_share(&self) -> Option<f64> {
         (self.tokens.input > 0).then(|| self.tokens.cached as f64 / self.tokens.input as f64)
     }
+
+    fn add(&mut self, more: &Totals) {
+        self.calls += more.calls;
+        self.ok += more.ok;
+        self.failed += more.failed;
+        self.ended_early += more.ended_early;
+        self.unknown_cost += more.unknown_cost;
+        self.unknown_tokens += more.unknown_tokens;
+        self.estimated += more.estimated;
+        self.cost += more.cost;
+        self.tokens = self.tokens + more.tokens;
+    }
 }
 
 /// The calls of one key.
@@ -78,9 +90,9 @@ pub fn costs(
     by: &[By],
     limit: u32,
 ) -> Result<Costs, StoreError> {
-    let total = totals(c, filter)?;
-    let keys: Vec<&str> = by.iter().take(3).map(|by| by.sql()).collect();
-    if keys.is_empty() {
+    let by = &by[..by.len().min(3)];
+    if by.is_empty() {
+        let total = totals(c, filter)?;
         let rows = vec![CostRow {
             key: Vec::new(),
             totals: total,
@@ -91,44 +103,43 @@ pub fn costs(
             left_out: 0,
         });
     }
-    let columns = keys.join(", ");
-    let places: Vec<String> = (1..=keys.len()).map(|place| place.to_string()).collect();
+    let keys: Vec<&str> = by.iter().map(|by| by.sql()).collect();
+    let places: Vec<String> = (1..=by.len()).map(|place| place.to_string()).collect();
     let group = places.join(", ");
     let order = if by[0].is_time() {
         format!("min(at), {group}")
     } else {
         format!("COALESCE(sum(cost), 0) DESC, count(*) DESC, {group}")
     };
-    let mut clause = Where::of(filter);
-    let inner = format!(
-        "SELECT {columns}, {SUMS} FROM llm_call {} GROUP BY {group}",
+    let clause = Where::of(filter);
+    let sql = format!(
+        "SELECT {}, {SUMS} FROM llm_call {} GROUP BY {group} ORDER BY {order}",
+        keys.join(", "),
         clause.sql
     );
-    let count = format!("SELECT count(*) FROM ({inner})");
-    let keys_there = c
-        .query_one(&count, &clause.values, |row| row.int(0))?
-        .unwrap_or(0);
-    let place = clause.bind(limit);
-    let rows = c.query(
-        &format!("{inner} ORDER BY {order} LIMIT {place}"),
-        &clause.values,
-        |row| {
-            let key = by.iter().take(3).enumerate();
-            let key = key.map(|(index, by)| Ok(by.key(row.opt_text(index)?)));
-            Ok(CostRow {
-                key: key.collect::<Result<_, StoreError>>()?,
-                totals: sums(row, keys.len())?,
-            })
-        },
-    )?;
-    let left_out = u64::try_from(keys_there)
-        .unwrap_or(0)
-        .saturating_sub(rows.len() as u64);
-    Ok(Costs {
-        rows,
-        total,
-        left_out,
-    })
+    let mut found = Costs {
+        rows: Vec::new(),
+        total: Totals::default(),
+        left_out: 0,
+    };
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    // One pass: what is left out is still in the total.
+    c.for_each(&sql, &clause.values, &mut |row| {
+        let totals = sums(row, by.len())?;
+        found.total.add(&totals);
+        if found.rows.len() == most {
+            found.left_out += 1;
+            return Ok(());
+        }
+        let key = by.iter().enumerate();
+        let key = key.map(|(index, by)| Ok(by.key(row.opt_text(index)?)));
+        found.rows.push(CostRow {
+            key: key.collect::<Result<_, StoreError>>()?,
+            totals,
+        });
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// What all calls that fit add up to.

@@ -130,6 +130,10 @@ fn costs_are_added_up_by_anything() {
         let costs = ask(&store, |c| costs(c, &LlmFilter::default(), by, 10));
         let sum: u64 = costs.rows.iter().map(|row| row.totals.calls).sum();
         assert_eq!(sum, costs.total.calls, "{by:?}");
+        assert_eq!(
+            costs.total,
+            ask(&store, |c| totals(c, &LlmFilter::default()))
+        );
         let rows = costs.rows.into_iter().map(|row| {
             let key: Vec<String> = row
                 .key
