@@ -2,12 +2,13 @@
 //!
 //! For: [`chat`], one shape for conversations with any model; [`failure`], one shape for all that goes wrong; [`wire`],
 //! the four protocols that providers speak, as functions over bytes; [`upstream`], which sends them to one provider;
-//! [`route`], which candidates are asked in which order, and why; [`engine`], what comes after a failure. Not for: MCP,
-//! prices, or deciding what a task is worth.
+//! [`route`], which candidates are asked in which order, and why; [`engine`], what comes after a failure; [`gateway`],
+//! the protocols that clients speak to us. Not for: MCP, prices, or deciding what a task is worth.
 
 pub mod chat;
 pub mod engine;
 pub mod failure;
+pub mod gateway;
 pub mod route;
 pub mod upstream;
 pub mod wire;
