@@ -7,6 +7,7 @@ mod anthropic;
 mod errors;
 mod openai_chat;
 mod read;
+mod responses;
 mod seal;
 
 pub use errors::ErrorAnswer;
@@ -24,6 +25,8 @@ pub enum Dialect {
     Messages,
     /// OpenAI's chat completions.
     Completions,
+    /// OpenAI's Responses.
+    Responses,
 }
 
 impl Dialect {
@@ -33,6 +36,7 @@ impl Dialect {
         match self {
             Dialect::Messages => Some(Wire::Anthropic),
             Dialect::Completions => Some(Wire::OpenAi),
+            Dialect::Responses => None,
         }
     }
 
@@ -45,6 +49,7 @@ impl Dialect {
         match self {
             Dialect::Messages => anthropic::decode(body),
             Dialect::Completions => openai_chat::decode(body),
+            Dialect::Responses => responses::decode(body),
         }
     }
 
@@ -53,7 +58,7 @@ impl Dialect {
     pub fn refuse(self, failure: &Failure) -> ErrorAnswer {
         match self {
             Dialect::Messages => errors::messages(failure),
-            Dialect::Completions => errors::openai(failure),
+            Dialect::Completions | Dialect::Responses => errors::openai(failure),
         }
     }
 }
@@ -87,6 +92,10 @@ enum Style {
         /// The client wants to know at the end of a stream what was used.
         usage: bool,
     },
+    Responses {
+        /// Which tools are more than functions.
+        names: responses::Names,
+    },
 }
 
 /// What an answer says of itself.
@@ -109,6 +118,7 @@ impl Asked {
         let value = match &self.style {
             Style::Messages { thinking } => anthropic::reply(reply, stamp, *thinking)?,
             Style::Completions { .. } => openai_chat::reply(reply, stamp)?,
+            Style::Responses { names } => responses::reply(reply, stamp, names)?,
         };
         Ok(value.to_string().into_bytes())
     }
@@ -122,6 +132,9 @@ impl Asked {
             }
             Style::Completions { usage } => {
                 Writer::Completions(openai_chat::Writer::new(stamp, *usage))
+            }
+            Style::Responses { names } => {
+                Writer::Responses(responses::Writer::new(stamp, names.clone()))
             }
         };
         Stream {
@@ -142,6 +155,7 @@ pub struct Stream {
 enum Writer {
     Messages(anthropic::Writer),
     Completions(openai_chat::Writer),
+    Responses(responses::Writer),
 }
 
 impl Stream {
@@ -155,6 +169,7 @@ impl Stream {
         let written = match &mut self.writer {
             Writer::Messages(writer) => writer.event(event, out),
             Writer::Completions(writer) => writer.event(event, out),
+            Writer::Responses(writer) => writer.event(event, out),
         };
         if let Err(failure) = written {
             self.over = false;
@@ -169,6 +184,7 @@ impl Stream {
         }
         match &mut self.writer {
             Writer::Messages(_) => named(&errors::messages_value(failure), out),
+            Writer::Responses(writer) => writer.fail(failure, out),
             Writer::Completions(_) => {
                 let data = errors::openai_value(failure);
                 out.extend_from_slice(format!("data: {data}\n\n").as_bytes());

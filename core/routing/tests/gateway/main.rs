@@ -6,6 +6,7 @@ mod completions;
 #[path = "../fixtures/mod.rs"]
 mod fixtures;
 mod messages;
+mod responses;
 
 use callboard_routing::chat::Event;
 use callboard_routing::gateway::{Asked, Dialect, Stamp, fit};

@@ -123,7 +123,7 @@ fn sampling(body: &Object<'_>, chat: &mut Chat) -> Result<(), Unfit> {
 }
 
 /// How much to think, in OpenAI's words.
-fn effort(body: &Object<'_>, key: &str) -> Result<Option<Reasoning>, Unfit> {
+pub(in crate::gateway) fn effort(body: &Object<'_>, key: &str) -> Result<Option<Reasoning>, Unfit> {
     Ok(match body.text(key)? {
         None => None,
         Some("none") => Some(Reasoning::Off),
@@ -213,7 +213,7 @@ fn content(message: &Object<'_>) -> Result<Vec<Part>, Unfit> {
 }
 
 /// A picture by its address, which may hold the picture itself.
-fn image(object: &Object<'_>, key: &str) -> Result<Image, Unfit> {
+pub(in crate::gateway) fn image(object: &Object<'_>, key: &str) -> Result<Image, Unfit> {
     let url = object.must_text(key)?;
     let Some(rest) = url.strip_prefix("data:") else {
         return Ok(Image::Url {
