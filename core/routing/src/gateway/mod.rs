@@ -6,11 +6,13 @@
 mod anthropic;
 mod errors;
 mod openai_chat;
+mod passing;
 mod read;
 mod responses;
 mod seal;
 
 pub use errors::ErrorAnswer;
+pub use passing::{Named, Seen, Tap, passes};
 pub use read::Unfit;
 
 use crate::chat::{Chat, Event, Message, Part, Reasoning, Reply, Role};
@@ -251,7 +253,7 @@ fn unsayable(protocol: &str, what: &str) -> Failure {
     )
 }
 
-/// Whether a call came in an answer, though only a caller gives results.
+/// A part that only a caller's turn may hold.
 fn misplaced(protocol: &str, part: &Part) -> Failure {
     unsayable(protocol, &format!("a {}", part.kind()))
 }

@@ -6,7 +6,9 @@ mod completions;
 #[path = "../fixtures/mod.rs"]
 mod fixtures;
 mod messages;
+mod passing;
 mod responses;
+mod survival;
 
 use callboard_routing::chat::Event;
 use callboard_routing::gateway::{Asked, Dialect, Stamp, fit};
