@@ -91,9 +91,7 @@ pub(crate) fn check_work(worktree: &Worktree, base: &Oid, attempt: &str) -> Resu
     match found {
         None => Ok(()),
         Some(name) => Err(CrewError::refused(
-            format!(
-                "the work holds the value of the secret {name}, so it is not committed, merged or pushed"
-            ),
+            format!("the work holds the value of the secret {name}, so it is not merged or pushed"),
             format!(
                 "read it from the environment where it is needed, and write its name, never its value. What was made \
                  is kept in this repository alone, as refs/callboard/kept/{attempt}: delete that ref when it is not needed"

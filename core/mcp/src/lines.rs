@@ -4,7 +4,7 @@
 //! for ever), noticing the end of input before running calls do, and answering in few writes. Not for:
 //! deciding what a message means.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::mem;
 use std::pin::Pin;
@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, ErrorData, GetMeta, JsonRpcMessage, ProtocolVersion,
-    RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, GetMeta, JsonRpcMessage,
+    ProtocolVersion, RequestId, ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use serde_json::Value;
@@ -27,6 +27,11 @@ use crate::server::not_handled;
 /// The longest line that is read; a longer one is skipped and answered with an error.
 const LINE_BYTES: usize = 4 << 20;
 const READ_BYTES: usize = 64 * 1024;
+/// How many requests may be at work.
+const AT_WORK: usize = 4_096;
+/// How many bytes of answers may wait for the client to read them. While there are more, nothing is read either:
+/// whoever asks and does not listen would else fill the memory.
+const WAITING_BYTES: usize = 4 << 20;
 /// How much of a skipped line is kept at each end, to find its id.
 const KEPT_BYTES: usize = 256;
 
@@ -39,6 +44,8 @@ pub(crate) struct Lines<R, W> {
     outbox: Arc<Outbox<W>>,
     must_flush: bool,
     session_begun: bool,
+    /// The requests that have no answer yet.
+    at_work: HashSet<RequestId>,
     /// Whether the session's revision has batches.
     batches: bool,
     /// What is left of one.
@@ -76,6 +83,7 @@ where
             outbox: Arc::new(Outbox::new(write)),
             must_flush: false,
             session_begun: false,
+            at_work: HashSet::new(),
             batches: false,
             pieces: VecDeque::new(),
             closing,
@@ -92,6 +100,9 @@ where
     /// dropped poll is in `self`: the library polls this beside other work and starts anew each time.
     pub(crate) async fn next_message(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
+            if self.outbox.has_too_much() {
+                self.must_flush = true;
+            }
             if mem::take(&mut self.must_flush) {
                 let flushed = FlushAgain(&mut self.must_flush);
                 self.outbox.flush().await.ok()?;
@@ -180,7 +191,7 @@ where
             }
         };
         if self.session_begun {
-            return Some(message);
+            return self.count(message);
         }
         match &message {
             JsonRpcMessage::Request(request) => match &request.request {
@@ -199,6 +210,49 @@ where
             },
             _ => None,
         }
+    }
+}
+
+impl<R, W> Lines<R, W>
+where
+    R: AsyncRead + Send + Unpin,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    /// The message, unless it is one request too many.
+    fn count(&mut self, message: ClientJsonRpcMessage) -> Option<ClientJsonRpcMessage> {
+        match &message {
+            JsonRpcMessage::Request(request) if self.at_work.len() >= AT_WORK => {
+                let why = "too many requests are at work; wait for some of them";
+                self.refuse(Refusal {
+                    id: Some(request.id.clone()),
+                    error: ErrorData::invalid_request(why, None),
+                });
+                return None;
+            }
+            JsonRpcMessage::Request(request) => {
+                self.at_work.insert(request.id.clone());
+            }
+            JsonRpcMessage::Notification(told) => {
+                // What the client has given up is not answered.
+                if let ClientNotification::CancelledNotification(given_up) = &told.notification
+                    && let Some(id) = &given_up.params.request_id
+                {
+                    self.at_work.remove(id);
+                }
+            }
+            _ => {}
+        }
+        Some(message)
+    }
+
+    fn note_answer(&mut self, message: &ServerJsonRpcMessage) {
+        match message {
+            JsonRpcMessage::Response(answer) => self.at_work.remove(&answer.id),
+            JsonRpcMessage::Error(error) => {
+                error.id.as_ref().is_some_and(|id| self.at_work.remove(id))
+            }
+            _ => false,
+        };
     }
 }
 
@@ -239,6 +293,7 @@ where
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         self.batches |= batch::may_follow(&message);
+        self.note_answer(&message);
         self.outbox.push(&message);
         let outbox = Arc::clone(&self.outbox);
         let closing = self.closing.clone();
@@ -307,6 +362,11 @@ impl<W: AsyncWrite + Unpin> Outbox<W> {
                 tracing::error!(%error, "a message could not be written");
             }
         }
+    }
+
+    fn has_too_much(&self) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.len() > WAITING_BYTES
     }
 
     async fn flush(&self) -> io::Result<()> {

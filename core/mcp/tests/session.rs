@@ -383,6 +383,47 @@ async fn a_line_that_is_far_too_long_is_answered_with_its_id() {
     wire.assert_alive().await;
 }
 
+/// The clock stands still until nobody can do anything any more.
+#[tokio::test(start_paused = true)]
+async fn who_asks_and_does_not_listen_is_not_read_either() {
+    const MOST: usize = 24 << 20;
+    let (_, server) = quiet();
+    let mut wire = Wire::legacy(server).await;
+    let one = wire.request("tools/list", json!({})).await;
+    let (each, mut asked) = (one.to_string().len(), 0);
+    let stuck = Duration::from_secs(60);
+    while asked * each < MOST {
+        let sent = tokio::time::timeout(stuck, wire.send("tools/list", json!({})));
+        if sent.await.is_err() {
+            break;
+        }
+        asked += 1;
+    }
+    assert!(asked * each < MOST, "{asked} answers of {each} bytes wait");
+    for _ in 0..asked {
+        let answer = wire.next().await.unwrap();
+        let refused = answer["error"]["code"] == -32600;
+        assert!(refused || answer["result"]["tools"].is_array(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn requests_at_work_are_bounded() {
+    let (_, server) = quiet();
+    let mut wire = Wire::legacy(server).await;
+    let wait = || json!({"name": "note_wait", "arguments": {}});
+    let first = wire.send("tools/call", wait()).await;
+    for _ in 1..4_096 {
+        wire.send("tools/call", wait()).await;
+    }
+    let one_more = wire.send("ping", json!({})).await;
+    let refused = wire.answer_to(one_more).await;
+    assert_eq!(refused["error"]["code"], -32600, "{refused}");
+    wire.notify("notifications/cancelled", json!({"requestId": first}))
+        .await;
+    wire.assert_alive().await;
+}
+
 #[tokio::test]
 async fn the_end_of_input_is_no_error_however_early() {
     let (board, server) = quiet();

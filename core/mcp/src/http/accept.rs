@@ -184,12 +184,14 @@ where
     let limits = site.limits.clone();
     let service = service_fn(move |request| {
         let (site, activity) = (Arc::clone(&site), Arc::clone(&activity));
-        async move {
+        // On the heap: the library keeps room for it as long as the connection is open, and it needs many kilobytes
+        // for the moment of an answer.
+        Box::pin(async move {
             activity.answering();
             let answered = Answered(activity);
             let answer = site.answer(request, from).await;
             Ok::<_, Infallible>(hold(answer, answered))
-        }
+        })
     });
     let mut connection = std::pin::pin!(
         http1::Builder::new()

@@ -6,6 +6,7 @@
 
 mod accept;
 mod answer;
+mod browser;
 mod events;
 mod guarded;
 mod held;

@@ -4,7 +4,7 @@
 //! that is none of ours, and one that calls across sites names its origin. Not for: who is calling.
 
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use crate::{ErrorKind, Refusal, ToolError};
 
@@ -100,6 +100,12 @@ impl Names {
         self.check_origin(headers)
     }
 
+    /// Whether pages of this origin may call.
+    pub(crate) fn knows_page(&self, named: &HeaderValue) -> bool {
+        let named = named.to_str().ok().and_then(origin);
+        named.is_some_and(|named| self.origins.iter().any(|known| known.covers(&named)))
+    }
+
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Box<Refusal>> {
         let mut sent = headers.get_all(header::HOST).iter();
         let (first, more) = (sent.next(), sent.next());
@@ -133,10 +139,7 @@ impl Names {
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Box<Refusal>> {
         for value in headers.get_all(header::ORIGIN) {
             let text = value.to_str().unwrap_or("unreadable");
-            let named = origin(text);
-            let allowed =
-                named.is_some_and(|named| self.origins.iter().any(|known| known.covers(&named)));
-            if !allowed {
+            if !self.knows_page(value) {
                 return Err(refused(
                     "origin",
                     forbidden(format!(

@@ -24,7 +24,7 @@ use super::refusals::{
 };
 use super::session::{Owner, Quota, Session, SessionError, Style};
 use super::watched::watch;
-use super::{Http, Limits, Names, RequestId, many, pages, request_id, unfit, weigh};
+use super::{Http, Limits, Names, RequestId, browser, many, pages, request_id, unfit, weigh};
 use crate::batch;
 use crate::message::{Refusal as Unread, read_line};
 use crate::{Arrival, Caller, Gate, Via};
@@ -88,8 +88,20 @@ impl Site {
     pub(crate) async fn answer(&self, request: Request<Incoming>, from: IpAddr) -> Answer {
         let id = RequestId::of(request.headers());
         let span = tracing::info_span!("http", request = %id, method = %request.method(), path = %pages::shown(request.uri().path()));
-        let mut answer = self.routed(request, from, &id).instrument(span).await;
+        let (head, body) = request.into_parts();
+        let page = head.headers.get(header::ORIGIN).cloned();
+        let expects = head.headers.contains_key(header::EXPECT);
+        let mut body = Some(body);
+        let routed = self.routed(Request::from_parts(head, ()), &mut body, from, &id);
+        let mut answer = routed.instrument(span).await;
+        // Who waits for a word before it sends its body need not send it any more.
+        if let Some(rest) = body.filter(|_| !expects) {
+            weigh::swallow(rest, &self.limits, &mut answer).await;
+        }
         answer.headers_mut().insert(request_id::HEADER, id.header());
+        if let Some(page) = page.filter(|page| self.names.knows_page(page)) {
+            browser::let_read(page, answer.headers_mut());
+        }
         if self.is_ending() {
             answer
                 .headers_mut()
@@ -98,7 +110,14 @@ impl Site {
         answer
     }
 
-    async fn routed(&self, request: Request<Incoming>, from: IpAddr, id: &RequestId) -> Answer {
+    /// Takes the body if it gets that far.
+    async fn routed(
+        &self,
+        request: Request<()>,
+        body: &mut Option<Incoming>,
+        from: IpAddr,
+        id: &RequestId,
+    ) -> Answer {
         let place = self.place(request.uri().path());
         let arrival = Arrival {
             method: request.method(),
@@ -117,6 +136,9 @@ impl Site {
         }
         if let Err(refused) = weigh::head(&request, &self.limits, id) {
             return *refused;
+        }
+        if browser::is_preflight(&request) {
+            return browser::preflight();
         }
         match place {
             Place::Health => return pages::health(request.method(), id),
@@ -154,9 +176,11 @@ impl Site {
         let watching = Arc::clone(&caller);
         let let_in = LetIn { caller, owner, id };
         let answer = match place {
-            Place::Streamable(mount) => self.streamable(mount, shown, request, let_in).await,
+            Place::Streamable(mount) => {
+                self.streamable(mount, shown, (request, body), let_in).await
+            }
             Place::Stream(mount) => self.stream(mount, request.method(), let_in),
-            Place::Message(mount) => self.message(mount, shown, request, let_in).await,
+            Place::Message(mount) => self.message(mount, shown, (request, body), let_in).await,
             Place::Page(page) => page.answer(request.method(), id).await,
             _ => pages::nowhere(&self.mounts, request.uri().path(), id),
         };
@@ -189,12 +213,12 @@ impl Site {
         &self,
         mount: &Arc<dyn Mount>,
         session: Option<Arc<Session>>,
-        request: Request<Incoming>,
+        (request, body): (Request<()>, &mut Option<Incoming>),
         let_in: LetIn<'_>,
     ) -> Answer {
         let id = let_in.id;
-        let (head, body) = request.into_parts();
-        let body = match weigh::body(body, &self.limits, id).await {
+        let (head, ()) = request.into_parts();
+        let body = match weigh::body(&head, body.take(), &self.limits, id).await {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
@@ -270,7 +294,7 @@ impl Site {
         &self,
         mount: &Arc<dyn Mount>,
         session: Option<Arc<Session>>,
-        request: Request<Incoming>,
+        (request, body): (Request<()>, &mut Option<Incoming>),
         let_in: LetIn<'_>,
     ) -> Answer {
         let id = let_in.id;
@@ -281,8 +305,8 @@ impl Site {
         let Some(session) = session else {
             return no_such_session(id);
         };
-        let (head, body) = request.into_parts();
-        let body = match weigh::body(body, &self.limits, id).await {
+        let (head, ()) = request.into_parts();
+        let body = match weigh::body(&head, body.take(), &self.limits, id).await {
             Ok(body) => body,
             Err(refused) => return *refused,
         };

@@ -3,9 +3,10 @@
 //! For: bounding its head and its body before anybody looks at either, with an answer that says so. Not for:
 //! how fast it has to come (`guarded`), or what a session may hold (`session`).
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 
 use super::answer::{self, Answer, code};
@@ -17,6 +18,8 @@ use crate::{ErrorKind, ToolError};
 const IN_LINE: usize = "  HTTP/1.1\r\n".len();
 const IN_HEADER: usize = ": \r\n".len();
 const AT_END: usize = "\r\n".len();
+/// How much of what nobody wants is read.
+const SWALLOWED: usize = 64 << 20;
 
 /// Whether the head is within its bounds.
 pub(super) fn head<B>(
@@ -43,7 +46,7 @@ pub(super) fn head<B>(
     let error = ToolError::new(ErrorKind::Limit, too_much)
         .hint("send fewer or shorter headers; what is long belongs into the body");
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    Err(refused(status, &error, id))
+    Err(closing(refused(status, &error, id)))
 }
 
 /// Bytes of the head as it is sent by who puts no needless spaces into it.
@@ -72,51 +75,107 @@ fn headers_bytes(headers: &HeaderMap) -> usize {
 
 /// The whole body, if it is not too long and comes in time.
 pub(super) async fn body(
-    body: Incoming,
+    head: &Parts,
+    body: Option<Incoming>,
     limits: &Limits,
     id: &RequestId,
 ) -> Result<Bytes, Box<Answer>> {
-    let limit = limits.body_bytes;
-    let announced = body.size_hint().lower();
-    let collected = Limited::new(body, limit).collect();
-    let too_long = || {
-        let error = ToolError::new(
-            ErrorKind::Limit,
-            format!("the message has more than {limit} bytes"),
-        )
-        .hint("put long content into a file and say where it is");
-        refused(StatusCode::PAYLOAD_TOO_LARGE, &error, id)
+    let Some(mut body) = body else {
+        return Ok(Bytes::new());
     };
+    let limit = limits.body_bytes;
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     // What says itself that it is too long need not come first.
-    if usize::try_from(announced).is_ok_and(|announced| announced > limit) {
-        return Err(too_long());
-    }
-    match tokio::time::timeout(limits.body_within, collected).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
-        Ok(Err(error)) => {
-            let error = ToolError::invalid(format!("the message could not be read: {error}"));
-            Err(refused(StatusCode::BAD_REQUEST, &error, id))
-        }
-        Err(_) => {
+    let read = if announced > limit {
+        Ok(Err(TooLong))
+    } else {
+        let Ok(read) = tokio::time::timeout(limits.body_within, collect(&mut body, limit)).await
+        else {
             let within = limits.body_within.as_secs();
-            let error = ToolError::new(
-                ErrorKind::Limit,
-                format!("the message was not complete within {within} s"),
-            );
-            Err(refused(StatusCode::REQUEST_TIMEOUT, &error, id))
+            let error = format!("the message was not complete within {within} s");
+            let error = ToolError::new(ErrorKind::Limit, error);
+            return Err(closing(refused(StatusCode::REQUEST_TIMEOUT, &error, id)));
+        };
+        read
+    };
+    match read {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(TooLong)) => {
+            let error = format!("the message has more than {limit} bytes");
+            let error = ToolError::new(ErrorKind::Limit, error)
+                .hint("put long content into a file and say where it is");
+            let mut answer = refused(StatusCode::PAYLOAD_TOO_LARGE, &error, id);
+            if !head.headers.contains_key(header::EXPECT) {
+                swallow(body, limits, &mut answer).await;
+            }
+            Err(answer)
         }
+        Err(error) => {
+            let error = ToolError::invalid(format!("the message could not be read: {error}"));
+            Err(closing(refused(StatusCode::BAD_REQUEST, &error, id)))
+        }
+    }
+}
+
+struct TooLong;
+
+async fn collect(
+    body: &mut Incoming,
+    limit: usize,
+) -> Result<Result<Bytes, TooLong>, hyper::Error> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame?.into_data() else {
+            continue;
+        };
+        if whole.len() + piece.len() > limit {
+            return Ok(Err(TooLong));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(Ok(whole.freeze()))
+}
+
+/// Takes what is left of a body that nobody wants, within bounds: a client that is still sending when its
+/// connection is closed never reads the answer. What is too long or too slow even for that closes it.
+pub(super) async fn swallow(mut body: Incoming, limits: &Limits, answer: &mut Answer) {
+    let all = async {
+        let mut bytes = 0;
+        while let Some(frame) = body.frame().await {
+            let piece = frame.ok().and_then(|frame| frame.into_data().ok());
+            bytes += piece.map_or(SWALLOWED, |piece| piece.len());
+            if bytes > SWALLOWED {
+                return false;
+            }
+        }
+        true
+    };
+    let all = tokio::time::timeout(limits.head_within, all).await;
+    if !matches!(all, Ok(true)) {
+        close(answer);
     }
 }
 
 fn refused(status: StatusCode, error: &ToolError, id: &RequestId) -> Box<Answer> {
     tracing::info!(status = status.as_u16(), %error, "a request was turned away");
-    let mut refused = answer::error(status, code::INVALID_REQUEST, error, None, id);
-    // What is left of the body is not read, so nothing can follow it.
-    refused
-        .headers_mut()
-        .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    Box::new(refused)
+    Box::new(answer::error(
+        status,
+        code::INVALID_REQUEST,
+        error,
+        None,
+        id,
+    ))
+}
+
+/// What is left of the request is not read, so nothing can follow it.
+fn closing(mut answer: Box<Answer>) -> Box<Answer> {
+    close(&mut answer);
+    answer
+}
+
+fn close(answer: &mut Answer) {
+    let headers = answer.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 #[cfg(test)]

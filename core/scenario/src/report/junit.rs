@@ -53,5 +53,38 @@ pub fn to_junit(report: &Report) -> Result<String, String> {
         }
     }
     junit.add_test_suites(suites.into_iter().map(|(_, suite)| suite));
-    junit.to_string().map_err(|error| error.to_string())
+    let xml = junit.to_string().map_err(|error| error.to_string())?;
+    Ok(xml.chars().map(fit_for_xml).collect())
+}
+
+/// The character itself, or a replacement for what XML 1.0 has no place for, in whatever form.
+fn fit_for_xml(c: char) -> char {
+    match c {
+        '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{1_0000}'.. => c,
+        _ => char::REPLACEMENT_CHARACTER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit_for_xml;
+
+    #[test]
+    fn what_xml_can_not_hold_is_replaced() {
+        for fit in [
+            '\t',
+            '\n',
+            'a',
+            'é',
+            '\u{FFFD}',
+            '\u{1_0000}',
+            '😀',
+            '\u{10_FFFF}',
+        ] {
+            assert_eq!(fit_for_xml(fit), fit);
+        }
+        for unfit in ['\0', '\u{1b}', '\u{FFFE}', '\u{FFFF}'] {
+            assert_eq!(fit_for_xml(unfit), char::REPLACEMENT_CHARACTER);
+        }
+    }
 }

@@ -46,6 +46,13 @@ impl Sse {
         let address = base
             .join(&path)
             .map_err(|error| format!("endpoint {path:?}: {error}"))?;
+        // What the scenario's headers hold is for the server that it names.
+        if address.origin() != base.origin() {
+            reader.abort();
+            return Err(format!(
+                "the server at {url} names an endpoint elsewhere, {address}: messages only go where the scenario says"
+            ));
+        }
         http.url = address.to_string();
         Ok(Sse {
             http: Arc::new(http),
