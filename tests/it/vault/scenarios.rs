@@ -163,3 +163,52 @@ fn a_scenario_whose_secret_cannot_be_had_is_told_where_and_what_to_type() {
     ]);
     assert!(!home.path().join("ran").exists(), "something ran");
 }
+
+/// A stream that names an endpoint at `elsewhere`.
+fn names_an_endpoint(elsewhere: std::net::SocketAddr) -> (String, JoinHandle<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/sse", listener.local_addr().unwrap());
+    let answered = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (mut got, mut piece) = (Vec::new(), [0; 4096]);
+        while !got.ends_with(b"\r\n\r\n") {
+            let count = stream.read(&mut piece).unwrap();
+            assert!(count > 0);
+            got.extend_from_slice(&piece[..count]);
+        }
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+        let event = format!("event: endpoint\ndata: http://{elsewhere}/message\n\n");
+        stream
+            .write_all((head.to_owned() + &event).as_bytes())
+            .unwrap();
+        // Until the other side has seen enough.
+        drop(stream.read(&mut piece));
+    });
+    (url, answered)
+}
+
+#[test]
+fn headers_go_nowhere_but_where_the_scenario_says() {
+    let home = Home::new();
+    must(given(&home, &["vault", "set", "PLAIN"], PLAIN));
+    let trap = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+    trap.set_nonblocking(true).unwrap();
+    let (url, answered) = names_an_endpoint(trap.local_addr().unwrap());
+    let file = home.path().join("a.yaml");
+    home.write(
+        &file,
+        &format!(
+            "servers:\n  one:\n    url: {url}\n    transport: sse\n    headers: {{authorization: \"Bearer ${{vault:PLAIN}}\"}}\nsteps:\n  - call: t\n"
+        ),
+    );
+    let done = home.callboard(&["test", &file.to_string_lossy()]);
+    assert_eq!(done.code, 1, "{} {}", done.out, done.err);
+    assert!(
+        done.out.contains("names an endpoint elsewhere"),
+        "{}",
+        done.out
+    );
+    assert!(trap.accept().is_err(), "it was called");
+    answered.join().unwrap();
+}
