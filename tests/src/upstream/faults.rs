@@ -87,6 +87,12 @@ fn worded(wire: Wire, fault: &str, model: &str) -> Option<Act> {
             "",
             "Your credit balance is too low to access the Anthropic API.".to_owned(),
         ),
+        "quota" if wire == Wire::Ollama => (
+            429,
+            "",
+            "",
+            "you've reached your weekly usage limit, please upgrade to continue".to_owned(),
+        ),
         "quota" => (
             429,
             "insufficient_quota",

@@ -1,10 +1,12 @@
 //! What a provider says when it does not answer, and which kind of failure that is.
 //!
-//! One reader for every wire: who offers OpenAI's wire writes errors in many shapes, and gateways mix them.
+//! One reader for every wire: who offers OpenAI's wire writes errors in many shapes, and gateways mix them. The words by
+//! which kinds are told apart are telemetry's; here stands where they are found.
 
 use super::headers::{leading_ms, remaining, request_id, retry_after, retry_in_words};
 use super::{Head, Wire};
 use crate::failure::{Failure, FailureKind};
+use callboard_telemetry::errors::{ErrorClass, ErrorFacts, Phase, classify};
 use serde_json::Value;
 
 /// The most characters of a provider's message that are kept.
@@ -76,7 +78,7 @@ pub(super) fn refused(wire: Wire, head: &Head, body: &[u8]) -> Failure {
         .ok()
         .and_then(|value| Said::read(&value));
     let Some(said) = said else {
-        let kind = by_status(wire, head.status, &Said::default(), false);
+        let kind = kind_of(wire, head, &Said::default(), &text);
         let message = match text.trim() {
             "" => format!("status {} without a word", head.status),
             text if is_page(text) => format!("status {} with a web page", head.status),
@@ -90,7 +92,7 @@ pub(super) fn refused(wire: Wire, head: &Head, body: &[u8]) -> Failure {
         failure.retry_after_ms = failure.retry_after_ms.or_else(|| retry_in_words(&text));
         return limited(failure);
     };
-    let kind = by_status(wire, head.status, &said, true);
+    let kind = kind_of(wire, head, &said, &text);
     said.into_failure(head, kind)
 }
 
@@ -104,10 +106,7 @@ pub(super) fn in_band(wire: Wire, head: &Head, value: &Value) -> Option<Failure>
         return None;
     }
     let said = Said::read(value).unwrap_or_default();
-    let kind = match said.status {
-        Some(status) if status >= 400 => by_status(wire, status, &said, true),
-        _ => by_words(wire, &said).unwrap_or(FailureKind::Server),
-    };
+    let kind = kind_of(wire, head, &said, &value.to_string());
     Some(said.into_failure(head, kind))
 }
 
@@ -125,8 +124,6 @@ struct Said {
     message: String,
     /// The most exact word: OpenAI's `code`, else `type`, Gemini's `status`.
     code: Option<String>,
-    /// All the words, in lower case, to look into.
-    words: String,
     status: Option<u16>,
     retry_after_ms: Option<u64>,
     request_id: Option<String>,
@@ -176,9 +173,6 @@ impl Said {
             said.detail(detail);
         }
         said.retry_after_ms = said.retry_after_ms.or_else(|| retry_in_words(&message));
-        let types = words.into_iter().filter_map(Value::as_str);
-        let all = types.chain([message.as_str()]).collect::<Vec<_>>();
-        said.words.push_str(&all.join(" ").to_ascii_lowercase());
         said.message = message;
         Some(said)
     }
@@ -190,19 +184,11 @@ impl Said {
             let delay = detail["retryDelay"].as_str();
             self.retry_after_ms = delay.and_then(leading_ms);
         }
-        if let Some(reason) = detail["reason"].as_str() {
-            self.words.push_str(&reason.to_ascii_lowercase());
-            self.words.push(' ');
-        }
         let violations = detail["violations"].as_array().into_iter().flatten();
         for violation in violations {
             let quota = violation["quotaId"].as_str().unwrap_or_default();
             self.daily |= quota.contains("PerDay") || quota.contains("PerMonth");
         }
-    }
-
-    fn has(&self, any: &[&str]) -> bool {
-        any.iter().any(|word| self.words.contains(word))
     }
 
     fn into_failure(self, head: &Head, kind: FailureKind) -> Failure {
@@ -226,135 +212,46 @@ fn limited(mut failure: Failure) -> Failure {
     failure
 }
 
-fn by_status(wire: Wire, status: u16, said: &Said, json: bool) -> FailureKind {
-    match status {
-        300..=399 | 405 => FailureKind::WrongUrl,
-        401 => FailureKind::BadKey,
-        402 => FailureKind::QuotaExhausted,
-        403 if said.has(BAD_KEY) => FailureKind::BadKey,
-        403 => FailureKind::Forbidden,
-        404 | 410 if json && said.words.contains("model") && !said.has(&["invalid url"]) => {
-            FailureKind::NoSuchModel
-        }
-        404 | 410 => FailureKind::WrongUrl,
-        413 => FailureKind::ContextTooLong,
-        429 if exhausted(wire, said) => FailureKind::QuotaExhausted,
-        429 => FailureKind::RateLimited,
-        498 | 503 | 529 => FailureKind::Overloaded,
-        408 => FailureKind::Server,
-        500.. if said.has(&["overloaded"]) => FailureKind::Overloaded,
-        500.. => FailureKind::Server,
-        _ => by_words(wire, said).unwrap_or(FailureKind::BadRequest),
+/// What kind of failure it is. The words are telemetry's, which are measured on collected bodies; here stands only what
+/// it can't know: this wire's details, and what an engine can do about the rest.
+fn kind_of(wire: Wire, head: &Head, said: &Said, text: &str) -> FailureKind {
+    let inside = head.is_success();
+    let status = if inside {
+        said.status
+    } else {
+        Some(head.status)
+    };
+    if matches!(status, Some(300..=399)) {
+        return FailureKind::WrongUrl;
     }
-}
-
-const BAD_KEY: &[&str] = &[
-    "api key not valid",
-    "api_key_invalid",
-    "invalid_api_key",
-    "incorrect api key",
-    "invalid api key",
-    "invalid x-api-key",
-    "authentication_error",
-    "unauthenticated",
-    "reported as leaked",
-    "api key expired",
-];
-
-fn exhausted(wire: Wire, said: &Said) -> bool {
-    const WORDS: &[&str] = &[
-        "insufficient_quota",
-        "credit balance",
-        "billing_error",
-        "billing_hard_limit",
-        "insufficient credits",
-        "insufficient balance",
-        "out of credits",
-        "usage limits",
-    ];
-    // Gemini says this of a minute's share too; there the details tell.
-    said.daily
-        || said.has(WORDS)
-        || (wire != Wire::Gemini && said.has(&["exceeded your current quota"]))
-}
-
-fn by_words(wire: Wire, said: &Said) -> Option<FailureKind> {
-    let table: [(&[&str], FailureKind); 10] = [
-        (BAD_KEY, FailureKind::BadKey),
-        (
-            &[
-                "context_length_exceeded",
-                "context length",
-                "context window",
-                "maximum context",
-                "context limit",
-                "context size",
-                "prompt is too long",
-                "input is too long",
-                "input token count",
-                "maximum number of tokens",
-                "too many tokens",
-                "reduce the length",
-                "request_too_large",
-            ],
-            FailureKind::ContextTooLong,
-        ),
-        (
-            &[
-                "content_filter",
-                "content_policy",
-                "content management policy",
-                "responsibleai",
-                "prohibited_content",
-            ],
-            FailureKind::Refused,
-        ),
-        (
-            &[
-                "model_not_found",
-                "model_decommissioned",
-                "unknown model",
-                "invalid model",
-                "not a valid model",
-                "no such model",
-                "model not found",
-            ],
-            FailureKind::NoSuchModel,
-        ),
-        (
-            &["overloaded", "unavailable", "over capacity"],
-            FailureKind::Overloaded,
-        ),
-        (
-            &[
-                "rate_limit",
-                "rate limit",
-                "resource_exhausted",
-                "too many requests",
-            ],
-            FailureKind::RateLimited,
-        ),
-        (
-            &["permission_error", "permission_denied"],
-            FailureKind::Forbidden,
-        ),
-        (
-            &["api_error", "server_error", "internal", "timeout_error"],
-            FailureKind::Server,
-        ),
-        (&["not_found_error"], FailureKind::NoSuchModel),
-        (
-            &["invalid_request_error", "invalid_argument"],
-            FailureKind::BadRequest,
-        ),
-    ];
-    if exhausted(wire, said) {
-        return Some(FailureKind::QuotaExhausted);
+    // Gemini calls a share of a minute and one of a day the same; its details tell.
+    if said.daily {
+        return FailureKind::QuotaExhausted;
     }
-    let mut table = table.into_iter();
-    table
-        .find(|(words, _)| said.has(words))
-        .map(|(_, kind)| kind)
+    let facts = ErrorFacts {
+        provider: wire.as_str(),
+        status,
+        code: said.code.as_deref(),
+        text,
+        phase: Phase::Answered,
+    };
+    match classify(&facts).class {
+        ErrorClass::BadKey => FailureKind::BadKey,
+        ErrorClass::Forbidden => FailureKind::Forbidden,
+        ErrorClass::RateLimited => FailureKind::RateLimited,
+        ErrorClass::QuotaExhausted => FailureKind::QuotaExhausted,
+        ErrorClass::NoSuchModel => FailureKind::NoSuchModel,
+        ErrorClass::WrongUrl => FailureKind::WrongUrl,
+        ErrorClass::ContextTooLong => FailureKind::ContextTooLong,
+        ErrorClass::Unsupported | ErrorClass::BadRequest => FailureKind::BadRequest,
+        ErrorClass::Refused => FailureKind::Refused,
+        ErrorClass::Overloaded => FailureKind::Overloaded,
+        // What the provider's own connections and clocks did is its own trouble to us.
+        _ => match status {
+            Some(status) if status < 500 && status != 408 => FailureKind::BadRequest,
+            _ => FailureKind::Server,
+        },
+    }
 }
 
 /// Without secrets and control characters, and not too long.

@@ -205,6 +205,8 @@ pub(super) const SURE: &[Rule] = &[
             "function calling is not enabled",
         ],
     ),
+    // Said with "permission denied", but another key is what helps.
+    (BadKey, &["api key was reported as leaked"]),
     (
         Forbidden,
         &[
