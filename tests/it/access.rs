@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// The rows of the audit as the command shows them.
 pub fn audit(home: &Home) -> Vec<Value> {
-    let shown = home.callboard(&["audit", "--json"]);
+    let shown = home.callboard(&["audit", "--json", "--limit", "100000"]);
     assert_eq!(shown.code, 0, "{}", shown.err);
     let lines = shown.out.lines();
     lines

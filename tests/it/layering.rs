@@ -174,3 +174,42 @@ fn third_party_crates_stay_with_their_owners() {
         }
     }
 }
+
+/// What a handler begins beside itself would lose who is at work, and its rows in the audit would name nobody.
+#[test]
+fn nothing_is_begun_beside_a_handler_without_its_actor() {
+    let bare = ["tokio::spawn(", "task::spawn(", "task::spawn_blocking("];
+    let root = callboard_tests::root();
+    let mut seen = 0;
+    for place in ["servers", "core/mcp/src", "core/crew/src", "core/board/src"] {
+        for file in sources(&root.join(place)) {
+            seen += 1;
+            let text = std::fs::read_to_string(&file).unwrap();
+            // Unit tests stand at the end of a file.
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            for (at, line) in code.lines().enumerate() {
+                assert!(
+                    !bare.iter().any(|call| line.contains(call)),
+                    "{}:{}: use callboard_store::actor::spawn or spawn_blocking, which keep who is at work",
+                    file.display(),
+                    at + 1
+                );
+            }
+        }
+    }
+    assert!(seen > 100, "{seen} files");
+}
+
+fn sources(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            found.push(path);
+        }
+    }
+    found
+}

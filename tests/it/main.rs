@@ -9,6 +9,7 @@
 
 mod access;
 mod agents;
+mod audit;
 mod cli;
 mod clients;
 mod corpus;

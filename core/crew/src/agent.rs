@@ -55,6 +55,17 @@ pub fn play_if_asked(environment: &Environment) -> Option<ExitCode> {
     Some(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
+/// The agent that this process works for, where an agent's client started it: the name it works under, else its
+/// attempt.
+#[must_use]
+pub fn agent_of(environment: &Environment) -> Option<String> {
+    let named = ["CALLBOARD_WORKER", "CALLBOARD_ATTEMPT"]
+        .into_iter()
+        .filter_map(|name| environment.get(name)?.to_str());
+    let mut named = named.map(|name| name.chars().take(120).collect::<String>());
+    named.find(|name| !name.is_empty())
+}
+
 impl Agent {
     /// The agent named on the command line; else the stand-in, where the repository ships prepared edits
     /// (so that an example costs nothing); else the agent that the configuration names.

@@ -16,7 +16,7 @@ use callboard_roadmap::NotUnderstood;
 use callboard_scheduling::{
     self as scheduling, Claim, Facts, Lease, Outcome, SchedulingError, State, Task,
 };
-use callboard_store::actor;
+use callboard_store::actor::{self, Actor};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -197,20 +197,21 @@ impl Crew {
         let background = CancellationToken::new();
         let _ended = background.clone().drop_guard();
         let lost = stop.child_token();
-        tokio::spawn(
+        actor::spawn(
             self.clone()
                 .keep_duty(duty.to_owned(), background.clone(), lost.clone()),
         );
-        tokio::spawn(upkeep::run(
+        actor::spawn(upkeep::run(
             self.project.store.clone(),
             Arc::clone(&self.project.clock),
             background.clone(),
         ));
         let mut workers = tokio::task::JoinSet::new();
         for number in 1..=agents {
-            // What a worker writes is written in the name of whoever had the crew work.
+            // What a worker writes is written in the name of whoever had the crew work, for the agent it leads.
+            let by = Actor::clone(&actor::current()).for_agent(&self.name_of(number));
             let work = self.clone().worker(number, lost.clone());
-            workers.spawn(actor::scope(actor::current(), work));
+            workers.spawn(actor::scope(Arc::new(by), work));
         }
         let mut failed = None;
         while let Some(joined) = workers.join_next().await {
@@ -256,15 +257,18 @@ impl Crew {
         }
     }
 
+    /// What one of the agents works under.
+    fn name_of(&self, number: u32) -> String {
+        let name: String = self.project.agent.name.chars().take(60).collect();
+        format!("{name}-{number}")
+    }
+
     async fn claim(&self, number: u32) -> Result<Option<(Task, String)>, CrewError> {
         let now = self.project.now();
         let attempt = self.project.ids.next("a_", now);
         let claim = Claim {
             queue: self.project.queue(),
-            worker: format!(
-                "{}-{number}",
-                self.project.agent.name.chars().take(60).collect::<String>()
-            ),
+            worker: self.name_of(number),
             lease_ms: LEASE_MS,
             process: Some(upkeep::this_process()),
         };
@@ -324,7 +328,7 @@ impl Crew {
                 .settle(&mut working, Trouble::Person { why }, stop)
                 .await;
         }
-        let heart = AbortOnDropHandle::new(tokio::spawn(self.clone().heartbeat(lease, ours)));
+        let heart = AbortOnDropHandle::new(actor::spawn(self.clone().heartbeat(lease, ours)));
         let worked = working.work().await;
         drop(heart);
         match worked {

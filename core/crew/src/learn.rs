@@ -6,7 +6,7 @@ use crate::error::CrewError;
 use crate::passphrase::passphrase;
 use callboard_config::{Config, Environment};
 use callboard_store::vault::{self, AskPassphrase, Mark, Vault};
-use callboard_store::{Clock, Options, Store, SystemClock};
+use callboard_store::{Clock, Options, Store, SystemClock, actor};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -55,7 +55,7 @@ pub fn learn_secrets(
     };
     // Before anything is served.
     learner.look();
-    Learning(tokio::spawn(go_on(learner)))
+    Learning(actor::spawn(go_on(learner)))
 }
 
 struct Learner {
@@ -157,7 +157,7 @@ async fn go_on(mut learner: Learner) {
         };
         // Either way it is looked.
         drop(tokio::time::timeout(PERIOD, change).await);
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = actor::spawn_blocking(move || {
             learner.look();
             learner
         });

@@ -27,7 +27,7 @@ pub mod upkeep;
 mod voice;
 mod work;
 
-pub use agent::{Agent, AgentReport, CommitWish, STAND_IN_ARGUMENT, play_if_asked};
+pub use agent::{Agent, AgentReport, CommitWish, STAND_IN_ARGUMENT, agent_of, play_if_asked};
 pub use checks::{Counted, TestCommand, count_tests, test_command};
 pub use crew::{Crew, Loaded};
 pub use decide::OpenChoice;

@@ -5,7 +5,7 @@ use crate::error::CrewError;
 use crate::secrets::OpenVault;
 use callboard_config::{Config, Environment};
 use callboard_roadmap::ItemKey;
-use callboard_store::{Clock, Ids, Store};
+use callboard_store::{Clock, Ids, Store, actor};
 use callboard_worktree::{Remote, Repo};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -132,7 +132,7 @@ impl Project {
         work: impl FnOnce(&Project) -> Result<T, CrewError> + Send + 'static,
     ) -> Result<T, CrewError> {
         let project = self.clone();
-        tokio::task::spawn_blocking(move || work(&project))
+        actor::spawn_blocking(move || work(&project))
             .await
             .map_err(|error| CrewError::Internal(error.to_string()))?
     }

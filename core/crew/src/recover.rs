@@ -7,6 +7,7 @@ use crate::project::Project;
 use crate::upkeep;
 use callboard_console::ProcessId;
 use callboard_scheduling::{self as scheduling, Attempt, Outcome, State, Task};
+use callboard_store::actor;
 use callboard_worktree::Oid;
 use callboard_worktree::pr::{PullRequestState, PullRequests};
 use std::path::Path;
@@ -39,7 +40,7 @@ impl Project {
             .collect();
         let (store, key) = (self.store.clone(), self.key.clone());
         let worktrees = self.board.join("worktrees");
-        tokio::task::spawn_blocking(move || {
+        actor::spawn_blocking(move || {
             let mut found = Vec::new();
             let ended = end_unled(&store, &worktrees, &led);
             if ended > 0 {

@@ -9,7 +9,7 @@ use crate::project::Project;
 use callboard_config::{Config, Environment, Template};
 use callboard_redact::{SECRETS_VARIABLE, Secret};
 use callboard_store::vault::{self, AskPassphrase, Vault};
-use callboard_store::{Clock, Options, Store};
+use callboard_store::{Clock, Options, Store, actor};
 use callboard_telemetry::audit;
 use callboard_worktree::{Oid, Worktree};
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,7 +107,7 @@ async fn resolve(project: &Project) -> Result<BTreeMap<String, Secret>, CrewErro
     }
     let open = Arc::clone(&project.vault);
     // A passphrase takes a third of a second of pure computing.
-    tokio::task::spawn_blocking(move || Ok(open()?.resolve(&names)?))
+    actor::spawn_blocking(move || Ok(open()?.resolve(&names)?))
         .await
         .map_err(|error| CrewError::Internal(error.to_string()))?
 }

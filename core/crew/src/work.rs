@@ -281,6 +281,10 @@ impl Working {
         let mut marks = vec![
             ("CALLBOARD_TASK", self.task.id.clone()),
             ("CALLBOARD_ATTEMPT", self.attempt.clone()),
+            (
+                "CALLBOARD_WORKER",
+                self.task.worker.clone().unwrap_or_default(),
+            ),
             ("CALLBOARD_TRY", (tried + 1).to_string()),
             ("CALLBOARD_ITEM", self.item.to_string()),
             ("CALLBOARD_WORKTREE", text(&worktree)),
@@ -571,11 +575,11 @@ impl Project {
                 Ok(removed.rescued.map(|rescued| rescued.reference))
             })
             .await?;
-        let (id, reference) = (attempt.clone(), kept.clone());
+        let (id, reference, now) = (attempt.clone(), kept.clone(), self.now());
         self.store
             .write(move |c| {
                 if let Some(reference) = &reference {
-                    scheduling::attempt_amend(c, &id, |facts| {
+                    scheduling::attempt_amend(c, now, &id, |facts| {
                         facts.kept = Some(reference.clone())
                     })?;
                 }

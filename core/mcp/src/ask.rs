@@ -4,7 +4,8 @@
 //! request (clients since 2026-07-28), by a request to the client (older ones), or by a person at a command
 //! line. Not for: forms and replies (`question`), or the rows of stored questions (`questions`).
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -99,6 +100,8 @@ impl Can {
 struct Told {
     /// What the client has answered, by key.
     given: BTreeMap<String, Value>,
+    /// Those of them that came just now, and that the audit has no row of yet.
+    fresh: BTreeSet<String>,
     /// What it is to answer next.
     wanted: BTreeMap<String, InputRequest>,
     /// Stored replies that this call has taken.
@@ -193,7 +196,10 @@ impl Asking {
         let mut told = self.told();
         // What the state already holds was answered before, and is not answered again.
         for (key, value) in brought.responses.unwrap_or_default() {
-            told.given.entry(key).or_insert(value);
+            if let Entry::Vacant(room) = told.given.entry(key.clone()) {
+                room.insert(value);
+                told.fresh.insert(key);
+            }
         }
         if told.given.len() > MAX_REPLIES {
             let many = told.given.len();
@@ -337,6 +343,27 @@ impl Asking {
         })
     }
 
+    /// A live answer decides something: its row comes before whatever is done because of it, and each answer has
+    /// one, however often its call is run again. That of a long call was written when it was taken in.
+    async fn answered(&self, asked: &Asked, reply: &Reply) -> Result<(), ToolError> {
+        if !self.told().fresh.remove(&asked.key) {
+            return Ok(());
+        }
+        let Some(store) = self.memory.store().await? else {
+            return Ok(());
+        };
+        let (now, asked) = (self.now(), asked.clone());
+        let reply = match reply {
+            Reply::Accepted(_) => "accepted",
+            Reply::Declined => "declined",
+            Reply::Dismissed => "dismissed",
+        };
+        store
+            .write(move |c| questions::answered_live(c, now, &asked, reply))
+            .await
+            .map_err(unsaved)
+    }
+
     /// A live answer makes the stored question pointless.
     async fn withdraw(&self, asked: Asked) {
         let Ok(Some(store)) = self.memory.if_there().await else {
@@ -380,7 +407,9 @@ impl Asking {
             Way::Peer(peer) => {
                 let obtained = self.of_peer(peer, request, cancelled).await?;
                 if let Obtained::Value(value) = &obtained {
-                    self.told().given.insert(key.to_owned(), value.clone());
+                    let mut told = self.told();
+                    told.given.insert(key.to_owned(), value.clone());
+                    told.fresh.insert(key.to_owned());
                 }
                 Ok(obtained)
             }
@@ -506,6 +535,7 @@ impl CallContext {
             Obtained::Value(value) => {
                 let reply =
                     Reply::read(&value, &asked.form).map_err(|why| asking.misfit(key, &why))?;
+                asking.answered(&asked, &reply).await?;
                 asking.withdraw(asked).await;
                 Ok(reply)
             }

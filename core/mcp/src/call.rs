@@ -23,8 +23,8 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::ask::{Asker, Asking, Brought};
-use crate::context::over_network;
-use crate::log::Levels;
+use crate::context::{http_request, over_network};
+use crate::log::{Levels, is_modern};
 use crate::long::rows::LongRow;
 use crate::long::{Longs, Slot};
 use crate::memory::Memory;
@@ -189,7 +189,7 @@ impl Wrapper {
         let trace = context.trace();
         let span = tracing::info_span!("call", name = %labels.name, request = %request.id, caller = %caller.name, http = context.http_request().map(tracing::field::display), trace);
         Begun {
-            actor: Arc::new(self.actor(&labels.name, &context, request)),
+            actor: Arc::new(self.actor_of(&labels.name, request)),
             name: labels.name.clone(),
             request_bytes: labels.request_bytes,
             at_ms: self.clock.now_ms(),
@@ -261,27 +261,17 @@ impl Wrapper {
         (outcome, answer)
     }
 
-    /// In whose name the call writes.
-    fn actor(
-        &self,
-        name: &str,
-        context: &CallContext,
-        request: &RequestContext<RoleServer>,
-    ) -> Actor {
-        let caller = context.caller();
-        let client = request.peer.peer_info();
-        let client = client.map(|info| {
-            let client = &info.client_info;
-            let text = format!("{} {}", client.name, client.version);
-            clip(&text, 80).to_string()
-        });
-        let id = match context.http_request() {
+    /// In whose name a request writes.
+    pub(crate) fn actor_of(&self, name: &str, request: &RequestContext<RoleServer>) -> Actor {
+        let caller = self.caller(request);
+        let id = match http_request(request) {
             Some(id) => id.as_str().to_owned(),
-            None => clip(&context.request_id(), 80).to_string(),
+            None => clip(&request.id.to_string(), 80).into_owned(),
         };
         Actor {
             token: caller.token.clone(),
-            client,
+            client: client(request),
+            agent: caller.agent.clone(),
             from: caller.from.map(|from| from.to_string()),
             request: Some(id),
             ..Actor::new(
@@ -374,6 +364,17 @@ fn conclude<T>(ending: Ending<T>, name: &str) -> (Outcome, Result<T, ToolError>)
         Ending::GivenUp => (Outcome::Cancelled, Err(ToolError::cancelled())),
         Ending::TimedOut => (Outcome::Cancelled, Err(too_slow(name))),
     }
+}
+
+/// The client and its version: since 2026-07-28 each request says it, before that the handshake did. A client
+/// of today that keeps it to itself has none; what the library then has at hand is its own name.
+fn client(request: &RequestContext<RoleServer>) -> Option<String> {
+    let said = request.meta.client_info().or_else(|| {
+        let session = request.peer.peer_info().filter(|_| !is_modern(request))?;
+        Some(session.client_info.clone())
+    })?;
+    let text = format!("{} {}", said.name, said.version);
+    Some(clip(&text, 80).into_owned())
 }
 
 fn forbidden(name: &str, needed: Role, caller: &Caller) -> ToolError {

@@ -77,6 +77,8 @@ pub struct Caller {
     pub via: Via,
     /// From where, over a network.
     pub from: Option<IpAddr>,
+    /// The agent whose client it is, where that is known.
+    pub agent: Option<String>,
 }
 
 impl Caller {
@@ -93,6 +95,13 @@ impl Caller {
             role,
             via: Via::Stdio,
             from: None,
+            agent: None,
         }
+    }
+
+    /// The same, calling for an agent.
+    #[must_use]
+    pub fn for_agent(self, agent: Option<String>) -> Self {
+        Caller { agent, ..self }
     }
 }

@@ -55,9 +55,14 @@ pub trait Gate: Send + Sync + 'static {
     }
 
     /// Told of a request that was turned away without being asked about: one that names a wrong host or
-    /// origin, or shows a session of somebody else's.
-    fn turned_away<'r>(&'r self, arrival: Arrival<'r>, refusal: &'r Refusal) -> BoxFuture<'r, ()> {
-        let _ = (arrival, refusal);
+    /// origin, or shows a session of somebody else's; then `caller` had been let in.
+    fn turned_away<'r>(
+        &'r self,
+        arrival: Arrival<'r>,
+        caller: Option<&'r Caller>,
+        refusal: &'r Refusal,
+    ) -> BoxFuture<'r, ()> {
+        let _ = (arrival, caller, refusal);
         Box::pin(async {})
     }
 }

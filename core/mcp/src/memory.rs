@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use callboard_store::{Conn, Migration, Options, Store, StoreError, Value, params};
+use callboard_store::{Conn, Migration, Options, Store, StoreError, Value, actor, params};
+use callboard_telemetry::audit;
 use rmcp::model::RequestStateCodec;
 use tokio::sync::OnceCell;
 
@@ -74,7 +75,7 @@ CREATE INDEX mcp_calls_owner ON mcp_calls(owner);
 const STATE_KEY: &str = "request-state";
 const KEY_BYTES: usize = RequestStateCodec::MIN_KEY_LENGTH;
 
-/// Opens a board, with [`MIGRATIONS`] among its tables.
+/// Opens a board, with [`MIGRATIONS`] and the audit among its tables.
 pub type OpenBoard = Box<dyn Fn() -> BoxFuture<'static, Result<Store, ToolError>> + Send + Sync>;
 
 /// Where a server remembers; clones share it.
@@ -101,7 +102,7 @@ impl Memory {
         Self::of_place(Place::Nowhere, None)
     }
 
-    /// A board that is open, with [`MIGRATIONS`] among its tables.
+    /// A board that is open, with [`MIGRATIONS`] and the audit among its tables.
     #[must_use]
     pub fn of(store: Store) -> Self {
         Self::of_place(Place::Open, Some(store))
@@ -180,8 +181,9 @@ impl Memory {
 
 async fn open(directory: PathBuf) -> Result<Store, ToolError> {
     let shown = directory.display().to_string();
-    let opening =
-        tokio::task::spawn_blocking(move || Store::open(Options::board(&directory), &[MIGRATIONS]));
+    let opening = actor::spawn_blocking(move || {
+        Store::open(Options::board(&directory), &[audit::MIGRATIONS, MIGRATIONS])
+    });
     let opened = opening
         .await
         .map_err(|error| ToolError::internal(error.to_string()))?;

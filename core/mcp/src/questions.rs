@@ -4,6 +4,7 @@
 //! `ask`), or printing them.
 
 use callboard_store::{Conn, Row, StoreError, params};
+use callboard_telemetry::audit::audit_add;
 use rmcp::model::JsonObject;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -210,6 +211,12 @@ pub fn question_answer(
          WHERE id = ?1 AND state = 'open'",
         params![id, state, content.as_ref(), now, now + ANSWERED_MS],
     )?;
+    let detail = [
+        ("server", question.server.as_str().into()),
+        ("tool", question.tool.as_str().into()),
+        ("reply", state.into()),
+    ];
+    audit_add(c, now, "question_answer", id, &detail)?;
     state.clone_into(&mut question.state);
     question.expires_at = now + ANSWERED_MS;
     Ok(question)
@@ -283,6 +290,12 @@ pub(crate) fn reply_take(
         "UPDATE mcp_questions SET state = ?2 WHERE id = ?1",
         params![&id, TAKEN],
     )?;
+    let detail = [
+        ("server", asked.server.as_str().into()),
+        ("tool", asked.tool.as_str().into()),
+        ("reply", state.as_str().into()),
+    ];
+    audit_add(c, now, "question_use", &id, &detail)?;
     let reply = match content {
         Some(content) if state == ACCEPTED => Reply::Accepted(
             serde_json::from_str(&content).map_err(|error| StoreError::Row(error.to_string()))?,
@@ -352,6 +365,12 @@ pub(crate) fn question_keep(
             &asked.message, &form, OPEN, now, now + OPEN_MS
         ],
     )?;
+    let detail = [
+        ("server", asked.server.as_str().into()),
+        ("tool", asked.tool.as_str().into()),
+        ("key", asked.key.as_str().into()),
+    ];
+    audit_add(c, now, "question_ask", id, &detail)?;
     Ok(StoredQuestion {
         id: id.to_owned(),
         server: asked.server.clone(),
@@ -363,6 +382,21 @@ pub(crate) fn question_keep(
         asked_at: now,
         expires_at: now + OPEN_MS,
     })
+}
+
+/// Writes down that the client's user answered while the call waited.
+pub(crate) fn answered_live(
+    c: &mut dyn Conn,
+    now: i64,
+    asked: &Asked,
+    reply: &str,
+) -> Result<(), StoreError> {
+    let detail = [
+        ("server", asked.server.as_str().into()),
+        ("tool", asked.tool.as_str().into()),
+        ("reply", reply.into()),
+    ];
+    audit_add(c, now, "question_answer", &asked.key, &detail)
 }
 
 fn refuse_too_many(c: &mut dyn Conn, owner: &str) -> Result<(), QuestionError> {

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_store::actor;
 use rmcp::service::ServerInitializeError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Runtime;
@@ -67,7 +68,7 @@ pub async fn serve_stdio<S: Send + Sync + 'static>(server: Server<S>) -> Result<
     let closing = server.wrapper.closing.clone();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let watch = tokio::spawn(async move {
+    let watch = actor::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

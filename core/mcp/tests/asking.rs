@@ -14,6 +14,7 @@ use callboard_mcp::{
 };
 use callboard_store::{FixedClock, Options, Store};
 use callboard_telemetry::CallLog;
+use callboard_telemetry::audit::{AuditFilter, audit_list};
 use fixture::{Board, Said, Wire, said};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -400,7 +401,14 @@ async fn an_unanswered_request_ends_in_time() {
 }
 
 fn store(dir: &Path) -> Store {
-    Store::open(Options::board(dir), &[callboard_mcp::MIGRATIONS]).unwrap()
+    Store::open(
+        Options::board(dir),
+        &[
+            callboard_telemetry::audit::MIGRATIONS,
+            callboard_mcp::MIGRATIONS,
+        ],
+    )
+    .unwrap()
 }
 
 fn answer(store: &Store, id: &str, verdict: Verdict) -> Result<String, QuestionError> {
@@ -576,5 +584,69 @@ async fn a_live_answer_withdraws_the_stored_question() {
     let retry = again(request, &round, json!({"burn": yes()}));
     assert_eq!(text(&wire.request("tools/call", retry).await), "burnt a");
     assert_eq!(open(&store).len(), 0);
+    wire.close().await.unwrap();
+}
+
+/// The audit's rows about questions: what, by whom, in which call, how it was answered.
+fn decisions(store: &Store) -> Vec<[String; 4]> {
+    let rows = store.read_now(|c| audit_list(c, &AuditFilter::default(), 100));
+    let rows = rows.unwrap().into_iter().map(|row| {
+        let detail: Value = serde_json::from_str(&row.detail).unwrap();
+        let reply = detail["reply"].as_str().unwrap_or("-").to_owned();
+        [row.verb, row.name, row.action, reply]
+    });
+    rows.filter(|row| row[0].starts_with("question")).collect()
+}
+
+#[tokio::test]
+async fn a_question_its_answer_and_its_use_are_rows_of_the_audit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, server, store, _) = kept(dir.path());
+    let mut wire = Wire::modern(server).await;
+    wire.refusal("note_burn", json!({"title": "a"})).await;
+    let question = open(&store).remove(0);
+    answer(&store, &question.id, Verdict::Value("yes".to_owned())).unwrap();
+    wire.call("note_burn", json!({"title": "a"})).await;
+    let rows = decisions(&store);
+    let told: Vec<_> = rows.iter().map(|row| (&*row[0], &*row[3])).collect();
+    assert_eq!(
+        told,
+        [
+            ("question_ask", "-"),
+            ("question_answer", "accepted"),
+            ("question_use", "accepted")
+        ]
+    );
+    for row in [&rows[0], &rows[2]] {
+        assert!(
+            row[2].ends_with(".note_burn") && row[1] != "callboard",
+            "{row:?}"
+        );
+    }
+    wire.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_clients_user_decides_is_one_row_of_the_audit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, server, store, _) = kept(dir.path());
+    let mut wire = Wire::able(true, server, can_ask()).await;
+    let mut again = call("note_burn", json!({"title": "a"}));
+    let round = wire.request("tools/call", again.clone()).await;
+    assert_eq!(round["result"]["resultType"], "input_required", "{round}");
+    let asked = round["result"]["inputRequests"].as_object().unwrap();
+    let key = asked.keys().next().unwrap().clone();
+    assert!(decisions(&store).is_empty());
+    again["requestState"] = round["result"]["requestState"].clone();
+    again["inputResponses"] = json!({key: {"action": "accept", "content": {"confirm": true}}});
+    let done = wire.request("tools/call", again).await;
+    assert_eq!(done["result"]["isError"], false, "{done}");
+    let rows = decisions(&store);
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        [&*rows[0][0], &*rows[0][3]],
+        ["question_answer", "accepted"]
+    );
+    assert!(rows[0][2].ends_with(".note_burn"), "{rows:?}");
     wire.close().await.unwrap();
 }

@@ -15,6 +15,7 @@ use callboard_mcp::{
 };
 use callboard_store::{Clock, FixedClock, Options, Store};
 use callboard_telemetry::CallLog;
+use callboard_telemetry::audit::{AuditFilter, AuditRow, audit_list};
 use fixture::{Board, Said, Wire, said};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -126,11 +127,25 @@ struct Oven {
 }
 
 impl Oven {
+    /// The audit's rows about a call.
+    fn audit(&self, id: &str) -> Vec<AuditRow> {
+        let filter = AuditFilter {
+            subject: Some(id.to_owned()),
+            ..AuditFilter::default()
+        };
+        let rows = self.store.read_now(|c| audit_list(c, &filter, 100));
+        rows.unwrap()
+    }
+
     fn new(dir: &Path) -> Oven {
         Oven {
             board: Arc::default(),
             clock: Arc::new(FixedClock::new(1_795_253_400_000)),
-            store: Store::open(Options::board(dir), &[MIGRATIONS]).unwrap(),
+            store: Store::open(
+                Options::board(dir),
+                &[callboard_telemetry::audit::MIGRATIONS, MIGRATIONS],
+            )
+            .unwrap(),
         }
     }
 
@@ -298,6 +313,20 @@ async fn cancelling_ends_the_work() {
     assert_eq!(ack["result"]["resultType"], "complete");
     assert!(ack["result"].get("taskId").is_none());
     until(&mut wire, &id, "cancelled").await;
+    let rows = oven.audit(&id);
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| (row.verb.as_str(), row.action.rsplit('.').next().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("call_begin", "note_bake"),
+            ("call_cancel", "tasks/cancel"),
+            ("call_end", "note_bake")
+        ]
+    );
+    assert!(rows.iter().all(|row| row.name != "callboard"), "{rows:?}");
     // Again, and for one that has ended otherwise: the same word, and nothing changes.
     let ack = wire.request("tasks/cancel", json!({"taskId": id})).await;
     assert_eq!(ack["result"]["resultType"], "complete");

@@ -228,7 +228,7 @@ pub fn attempt_record(
         ("attempt", Value::from(row.attempt.as_deref())),
         ("step", facts.step.as_deref().into()),
     ];
-    trace::written(c, now, "attempt_record", &lease.task, &detail)
+    trace::worked(c, now, "attempt_record", &lease.task, row.agent(), &detail)
 }
 
 /// Adds to the facts of an attempt that has ended: what cleaning up found.
@@ -237,16 +237,23 @@ pub fn attempt_record(
 /// [`SchedulingError::NotFound`].
 pub fn attempt_amend(
     c: &mut dyn Conn,
+    now: i64,
     id: &str,
     amend: impl FnOnce(&mut Facts),
 ) -> Result<(), SchedulingError> {
-    let mut facts = attempt_get(c, id)?.facts;
+    let Attempt {
+        mut facts,
+        task,
+        worker,
+        ..
+    } = attempt_get(c, id)?;
     amend(&mut facts);
     c.execute(
         "UPDATE attempts SET facts = ?2 WHERE id = ?1",
         params![id, &json_text(&facts)?],
     )?;
-    Ok(())
+    let detail = [("attempt", Value::from(id))];
+    trace::worked(c, now, "attempt_amend", &task, Some(&worker), &detail)
 }
 
 /// A worktree that may exist.

@@ -118,7 +118,8 @@ pub fn task_claim(
         ("worker", claim.worker.as_str().into()),
         ("fence", task.fence.into()),
     ];
-    trace::written(c, now, "task_claim", &task.id, &detail)?;
+    let agent = Some(claim.worker.as_str());
+    trace::worked(c, now, "task_claim", &task.id, agent, &detail)?;
     Ok(Some(task))
 }
 
@@ -167,6 +168,9 @@ pub fn lease_extend(
         "UPDATE tasks SET lease_until = ?2, progress = COALESCE(?3, progress), updated_at = ?4 WHERE seq = ?1 AND fence = ?5",
         params![row.seq, until, progress, now, lease.fence],
     )?;
+    if progress.is_some() {
+        trace::worked(c, now, "task_progress", &lease.task, row.agent(), &[])?;
+    }
     Ok(until)
 }
 
@@ -213,7 +217,15 @@ pub fn task_finish(
     )?;
     let task = finished.ok_or_else(|| lost_race(&lease.task, &row, Event::Finish))?;
     attempt_end(c, now, row.attempt.as_deref(), Outcome::Done, None)?;
-    trace::moved(c, now, &lease.task, Event::Finish, row.state, to)?;
+    trace::moved_by(
+        c,
+        now,
+        &lease.task,
+        row.agent(),
+        Event::Finish,
+        row.state,
+        to,
+    )?;
     follow_dependents(c, now, row.seq)?;
     Ok(task)
 }
@@ -400,7 +412,7 @@ pub(crate) fn settle(
         params![row.seq, to.as_str(), reason, now, row.state.as_str(), row.fence],
     )?;
     raced(id, row, event, changed)?;
-    trace::moved(c, now, id, event, row.state, to)
+    trace::moved_by(c, now, id, row.agent(), event, row.state, to)
 }
 
 /// Puts a task back where it can be claimed, at once or at `due`.
@@ -420,7 +432,7 @@ pub(crate) fn requeue(
         params![row.seq, to.as_str(), reason, due_at, due, rank(due, row.priority), now, row.state.as_str(), row.fence],
     )?;
     raced(id, row, event, changed)?;
-    trace::moved(c, now, id, event, row.state, to)?;
+    trace::moved_by(c, now, id, row.agent(), event, row.state, to)?;
     // A dependency may have been run again while this one was at work.
     if row.waiting_on > 0 && to != State::Waiting {
         recount(c, now, row.seq)?;

@@ -33,11 +33,21 @@ pub(crate) struct Loaded {
     pub(crate) timeout_ms: Option<i64>,
     pub(crate) archived: bool,
     pub(crate) waiting_on: i64,
+    pub(crate) worker: Option<String>,
+}
+
+impl Loaded {
+    /// Who works on it, while somebody does.
+    pub(crate) fn agent(&self) -> Option<&str> {
+        self.worker
+            .as_deref()
+            .filter(|_| self.state == State::Running)
+    }
 }
 
 pub(crate) fn load(c: &mut dyn Conn, id: &str) -> Result<Loaded, SchedulingError> {
     c.query_one(
-        "SELECT seq, state, fence, attempt, lease_until, failures, interruptions, max_retries, backoff_ms, priority, started_at, timeout_ms, archived_at, waiting_on FROM tasks WHERE id = ?1",
+        "SELECT seq, state, fence, attempt, lease_until, failures, interruptions, max_retries, backoff_ms, priority, started_at, timeout_ms, archived_at, waiting_on, worker FROM tasks WHERE id = ?1",
         params![id],
         |row| {
             Ok(Loaded {
@@ -55,6 +65,7 @@ pub(crate) fn load(c: &mut dyn Conn, id: &str) -> Result<Loaded, SchedulingError
                 timeout_ms: row.opt_int(11)?,
                 archived: row.opt_int(12)?.is_some(),
                 waiting_on: row.int(13)?,
+                worker: row.opt_text(14)?,
             })
         },
     )?

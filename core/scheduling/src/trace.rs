@@ -1,12 +1,13 @@
 //! The audit of what happens to tasks.
 //!
-//! For: one row for each change, in the transaction that makes it. Not for: heartbeats and progress, which say
-//! that nothing has changed, or the duties by which processes take turns.
+//! For: one row for each change, in the transaction that makes it. Not for: heartbeats with nothing to say,
+//! which only keep a lease, the places of worktrees, which the steps of an attempt tell, or the duties by which
+//! processes take turns.
 
 use crate::error::SchedulingError;
 use crate::model::{Event, State};
 use callboard_store::{Conn, Value};
-use callboard_telemetry::audit::audit_add;
+use callboard_telemetry::audit::{audit_add, audit_add_for};
 
 /// The task went from one state to another.
 pub(crate) fn moved(
@@ -17,11 +18,26 @@ pub(crate) fn moved(
     from: State,
     to: State,
 ) -> Result<(), SchedulingError> {
+    moved_by(c, now, id, None, event, from, to)
+}
+
+/// As [`moved`]; `agent` is whose attempt made it go, unless a person took the task away from it.
+pub(crate) fn moved_by(
+    c: &mut dyn Conn,
+    now: i64,
+    id: &str,
+    agent: Option<&str>,
+    event: Event,
+    from: State,
+    to: State,
+) -> Result<(), SchedulingError> {
     let detail = [
         ("from", Value::from(from.as_str())),
         ("to", to.as_str().into()),
     ];
-    written(c, now, verb(event), id, &detail)
+    let agent = agent.filter(|_| event != Event::Cancel);
+    audit_add_for(c, now, agent, verb(event), id, &detail)?;
+    Ok(())
 }
 
 /// Something else was done to a task.
@@ -33,6 +49,19 @@ pub(crate) fn written(
     detail: &[(&str, Value<'_>)],
 ) -> Result<(), SchedulingError> {
     audit_add(c, now, verb, id, detail)?;
+    Ok(())
+}
+
+/// Something was done in the course of an attempt.
+pub(crate) fn worked(
+    c: &mut dyn Conn,
+    now: i64,
+    verb: &str,
+    id: &str,
+    agent: Option<&str>,
+    detail: &[(&str, Value<'_>)],
+) -> Result<(), SchedulingError> {
+    audit_add_for(c, now, agent, verb, id, detail)?;
     Ok(())
 }
 

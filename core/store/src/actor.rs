@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use tokio::task::JoinHandle;
+
 tokio::task_local! {
     static ACTOR: Arc<Actor>;
 }
@@ -18,7 +20,7 @@ pub struct Actor {
     pub token: Option<String>,
     /// The client's name and version, as it introduced itself.
     pub client: Option<String>,
-    /// The attempt of an agent on whose behalf it is done.
+    /// The agent on whose behalf it is done: the name it works under, else its attempt's id.
     pub agent: Option<String>,
     /// How it came in: `stdio`, `http`, `sse`, `cli`, or `self`.
     pub via: &'static str,
@@ -58,18 +60,18 @@ impl Actor {
         }
     }
 
-    /// The same, on behalf of an agent's attempt.
+    /// The same, on behalf of an agent.
     #[must_use]
-    pub fn for_agent(mut self, attempt: &str) -> Self {
-        self.agent = Some(attempt.to_owned());
+    pub fn for_agent(mut self, agent: &str) -> Self {
+        self.agent = Some(agent.to_owned());
         self
     }
 }
 
 static NOBODY: LazyLock<Arc<Actor>> = LazyLock::new(|| Arc::new(Actor::program("-")));
 
-/// Runs `work` as `actor`: what it writes, in this task, is written in that name. A task that it spawns
-/// begins without one; give it [`current`].
+/// Runs `work` as `actor`: what it writes, in this task, is written in that name. What it begins beside itself
+/// keeps the name only through [`spawn`] and [`spawn_blocking`].
 pub async fn scope<F: Future>(actor: Arc<Actor>, work: F) -> F::Output {
     ACTOR.scope(actor, work).await
 }
@@ -77,6 +79,23 @@ pub async fn scope<F: Future>(actor: Arc<Actor>, work: F) -> F::Output {
 /// As [`scope`], for work that does not wait.
 pub fn scope_now<T>(actor: Arc<Actor>, work: impl FnOnce() -> T) -> T {
     ACTOR.sync_scope(actor, work)
+}
+
+/// As `tokio::spawn`, in the name of whoever is at work here. A bare one begins with nobody, and what it
+/// writes looks as if the program had done it by itself.
+pub fn spawn<F>(work: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    tokio::spawn(scope(current(), work))
+}
+
+/// As `tokio::task::spawn_blocking`, in the name of whoever is at work here.
+pub fn spawn_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
+    let by = current();
+    tokio::task::spawn_blocking(move || scope_now(by, work))
 }
 
 /// Who is at work in this task; where nobody said, the program itself.
@@ -109,10 +128,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_spawned_task_begins_with_nobody() {
-        let seen = scope(Arc::new(Actor::command("ada", "run")), async {
-            tokio::spawn(async { current() }).await.unwrap()
+    async fn what_is_begun_beside_keeps_the_actor_and_a_bare_task_does_not() {
+        let ada = Arc::new(Actor::command("ada", "run"));
+        let seen = scope(Arc::clone(&ada), async {
+            let kept = spawn(async { current() }).await.unwrap();
+            let blocking = spawn_blocking(current).await.unwrap();
+            let bare = tokio::spawn(async { current() }).await.unwrap();
+            (kept, blocking, bare.via)
         });
-        assert_eq!(seen.await.via, "self");
+        assert_eq!(seen.await, (Arc::clone(&ada), ada, "self"));
     }
 }

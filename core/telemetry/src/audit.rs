@@ -62,7 +62,23 @@ pub fn audit_add(
     subject: &str,
     detail: &[(&str, Value<'_>)],
 ) -> Result<(), StoreError> {
+    audit_add_for(c, now, None, verb, subject, detail)
+}
+
+/// As [`audit_add`], where what is changed says for which agent it is done, should whoever asks not have said so.
+///
+/// # Errors
+/// As [`audit_add`].
+pub fn audit_add_for(
+    c: &mut dyn Conn,
+    now: i64,
+    agent: Option<&str>,
+    verb: &str,
+    subject: &str,
+    detail: &[(&str, Value<'_>)],
+) -> Result<(), StoreError> {
     let actor = c.actor();
+    let agent = actor.agent.as_deref().or(agent);
     let detail = object(detail);
     c.execute(
         "INSERT INTO audit (at, verb, subject, detail, name, token, client, agent, via, address, action, request)
@@ -75,7 +91,7 @@ pub fn audit_add(
             &actor.name,
             actor.token.as_deref(),
             actor.client.as_deref(),
-            actor.agent.as_deref(),
+            agent,
             actor.via,
             actor.from.as_deref(),
             &actor.action,
@@ -144,7 +160,7 @@ pub struct AuditRow {
     pub token: Option<String>,
     /// The client, as it introduced itself.
     pub client: Option<String>,
-    /// The agent's attempt on whose behalf it was done.
+    /// The agent on whose behalf it was done.
     pub agent: Option<String>,
     /// How it came in.
     pub via: String,
@@ -163,7 +179,7 @@ pub struct AuditFilter {
     pub since: Option<i64>,
     /// Only about this subject.
     pub subject: Option<String>,
-    /// Only by this name or token id.
+    /// Only by this name or token id, or for this agent.
     pub who: Option<String>,
 }
 
@@ -180,7 +196,7 @@ pub fn audit_list(
     let mut rows = c.query(
         "SELECT seq, at, verb, subject, detail, name, token, client, agent, via, address, action, request
          FROM audit
-         WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR name = ?3 OR token = ?3)
+         WHERE (?1 IS NULL OR at >= ?1) AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR name = ?3 OR token = ?3 OR agent = ?3)
          ORDER BY seq DESC LIMIT ?4",
         params![filter.since, filter.subject.as_deref(), filter.who.as_deref(), limit],
         audit_row,

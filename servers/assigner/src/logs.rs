@@ -3,6 +3,7 @@
 use callboard_console::{LogChunk, read_log, tail_log};
 use callboard_mcp::ToolError;
 use callboard_scheduling::Attempt;
+use callboard_store::actor;
 use std::path::PathBuf;
 
 /// Where a page of a log begins.
@@ -25,7 +26,7 @@ pub(crate) fn logged(attempts: &[Attempt]) -> Option<(&Attempt, PathBuf)> {
 /// One page.
 pub(crate) async fn page(path: PathBuf, from: From, bytes: usize) -> Result<LogChunk, ToolError> {
     let shown = path.display().to_string();
-    let reading = tokio::task::spawn_blocking(move || match from {
+    let reading = actor::spawn_blocking(move || match from {
         From::Byte(cursor) => read_log(&path, cursor, bytes),
         From::End => tail_log(&path, bytes),
     });

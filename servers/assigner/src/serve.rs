@@ -5,6 +5,7 @@ use crate::{prompts, resources, tools};
 use callboard_config::{Config, Environment, LogStyle};
 use callboard_crew::learn_secrets;
 use callboard_mcp::{Caller, Memory, Server, ServerSpec};
+use callboard_store::actor;
 use callboard_telemetry::audit::Refusals;
 use callboard_telemetry::{CallLog, LogFormat, init_tracing};
 use std::sync::Arc;
@@ -102,14 +103,19 @@ fn over(state: Assigner, environment: &Environment, config: &Config) -> Server<A
     let state = Arc::new(state);
     let upkeep = Upkeep::start(&state);
     let refusals = Refusals::new(state.store().clone(), Arc::clone(state.clock()));
+    let told = refusals.clone();
     let role = config.access.stdio_role.as_str();
     server(state, CallLog::open(board))
-        .caller(Caller::configured(environment.user(), role))
+        .caller(
+            Caller::configured(environment.user(), role)
+                .for_agent(callboard_crew::agent_of(environment)),
+        )
         .refusals(refusals)
         .ready(|state| async move { state.ready().await })
         .on_shutdown(move |_| {
-            let ending = upkeep.end();
+            let (ending, refusals) = (upkeep.end(), told.clone());
             async move {
+                refusals.flush().await;
                 let _ = ending.await;
             }
         })
@@ -132,7 +138,7 @@ impl Upkeep {
         );
         Upkeep {
             stop,
-            task: std::sync::Mutex::new(Some(tokio::spawn(duties))),
+            task: std::sync::Mutex::new(Some(actor::spawn(duties))),
         }
     }
 

@@ -21,7 +21,7 @@ pub struct AuditArgs {
     /// Only changes of this: a task, a token, a secret
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
-    /// Only what this name or token did
+    /// Only what this name or token did, or what was done for this agent
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
     /// How many rows at most, the latest

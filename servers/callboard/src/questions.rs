@@ -7,10 +7,12 @@ use callboard_config::{Config, Environment, Overrides};
 use callboard_mcp::{
     QuestionError, StoredQuestion, Verdict, question_answer, question_json, question_list,
 };
+use callboard_store::actor::{Actor, scope_now};
 use callboard_store::{Clock, Store, SystemClock};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Arguments of `callboard questions`.
 #[derive(Debug, Clone, clap::Args)]
@@ -119,7 +121,10 @@ pub fn answer(
         .into());
     };
     let (id, now) = (args.id.clone(), SystemClock.now_ms());
-    let answered = store.write_blocking(move |c| question_answer(c, now, &id, &verdict))?;
+    let actor = Arc::new(Actor::command(&environment.user(), "answer"));
+    let answered = scope_now(actor, || {
+        store.write_blocking(move |c| question_answer(c, now, &id, &verdict))
+    })?;
     writeln!(
         out,
         "{} is answered ({}). {} goes on when it is called again with the same arguments.",

@@ -141,8 +141,8 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
         },
     })?;
     let stop = CancellationToken::new();
-    let shown = tokio::spawn(show::follow(crew.events(), style(args)));
-    tokio::spawn(stop_on_signal(stop.clone()));
+    let shown = actor::spawn(show::follow(crew.events(), style(args)));
+    actor::spawn(stop_on_signal(stop.clone()));
     let actor = Arc::new(Actor::command(&user, "run"));
     let report = actor::scope(actor, crew.run(stop.clone())).await;
     // The listener ends with the last sender.

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use callboard_config::{Config, Environment, Overrides};
 use callboard_crew::users_vault;
 use callboard_scenario::{LoadError, Options, Refused, Report, Secrets, format::Scenario, report};
-use callboard_store::SystemClock;
+use callboard_store::{SystemClock, actor};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -115,7 +115,7 @@ pub fn test(
         .build()?;
     let done = runtime.block_on(async {
         let stop = options.stop.clone();
-        let signals = tokio::spawn(stop_on_signals(stop));
+        let signals = actor::spawn(stop_on_signals(stop));
         let done = callboard_scenario::run(scenarios, &options, |outcome| {
             if plain {
                 let _ = write!(out, "{}", report::to_text(outcome, colour));

@@ -71,7 +71,7 @@ impl Run {
             progress: watch::channel(Progress::default()).0,
         });
         let work = follow(Arc::clone(&run), run.crew.events());
-        tokio::spawn(actor::scope(actor::current(), work));
+        actor::spawn(work);
         run
     }
 
@@ -166,8 +166,7 @@ impl Run {
 /// leave it running for ever.
 async fn follow(run: Arc<Run>, mut events: Receiver<Event>) {
     let (crew, stop) = (run.crew.clone(), run.stop.clone());
-    let by = actor::current();
-    let mut work = tokio::spawn(actor::scope(by, async move { crew.run(stop).await }));
+    let mut work = actor::spawn(async move { crew.run(stop).await });
     let joined = loop {
         tokio::select! {
             biased;

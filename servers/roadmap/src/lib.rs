@@ -20,7 +20,9 @@ mod view;
 pub use state::Roadmaps;
 
 use callboard_config::{Config, Environment, LogStyle};
-use callboard_mcp::{Caller, Memory, OpenBoard, Server, ServerSpec, ToolError};
+use callboard_mcp::{Caller, Memory, OpenBoard, Role, Server, ServerSpec, ToolError};
+use callboard_store::SystemClock;
+use callboard_telemetry::audit::Refusals;
 use callboard_telemetry::{CallLog, LogFormat};
 use std::sync::Arc;
 
@@ -106,7 +108,17 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
 pub fn mount(environment: Environment, config: Config) -> anyhow::Result<Server<Roadmaps>> {
     let program = callboard_console::this_program()?;
     let call_log = CallLog::open(&config.board.value);
-    let caller = Caller::configured(environment.user(), config.access.stdio_role.as_str());
+    let caller = Caller::configured(environment.user(), config.access.stdio_role.as_str())
+        .for_agent(callboard_crew::agent_of(&environment));
+    // Whoever may do everything is refused nothing, so that there is no board to make for it.
+    let refusals = (caller.role < Role::Admin)
+        .then(|| callboard_board::open(&config.board.value))
+        .transpose()?
+        .map(|store| Refusals::new(store, Arc::new(SystemClock)));
     let state = Roadmaps::new(environment, config, program);
-    Ok(server(Arc::new(state), call_log).caller(caller))
+    let server = server(Arc::new(state), call_log).caller(caller);
+    Ok(match refusals {
+        Some(refusals) => server.refusals(refusals),
+        None => server,
+    })
 }

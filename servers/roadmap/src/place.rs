@@ -7,6 +7,7 @@ use crate::errors;
 use crate::state::Roadmaps;
 use callboard_config::{Config, Environment, Overrides, Source, Untrusted};
 use callboard_mcp::{Line, ToolError};
+use callboard_store::actor;
 use callboard_worktree::{GitError, Repo};
 use std::path::{Path, PathBuf};
 
@@ -152,7 +153,7 @@ fn relative(ours: &Path, path: &Path) -> ToolError {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ToolError> + Send + 'static,
 ) -> Result<T, ToolError> {
-    tokio::task::spawn_blocking(work)
+    actor::spawn_blocking(work)
         .await
         .map_err(|error| errors::lost(&error))?
 }

@@ -9,8 +9,9 @@ use callboard_config::{Config, Environment};
 use callboard_crew::{Again, Agent, Crew, Setup, upkeep};
 use callboard_mcp::ToolError;
 use callboard_roadmap::ItemKey;
-use callboard_scheduling::{self as scheduling, Duty};
-use callboard_store::{Clock, Ids, Store, SystemClock};
+use callboard_scheduling::{self as scheduling, Duty, SchedulingError};
+use callboard_store::{Clock, Ids, Store, SystemClock, actor};
+use callboard_telemetry::audit::audit_add;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -116,13 +117,35 @@ impl Roadmaps {
         let store =
             blocking(move || callboard_board::open(&at).map_err(|error| errors::board(&error)))
                 .await?;
-        tokio::spawn(upkeep::run(
+        actor::spawn(upkeep::run(
             store.clone(),
             Arc::clone(&self.clock),
             self.closing.clone(),
         ));
         boards.insert(directory, store.clone());
         Ok(store)
+    }
+
+    /// A row in the audit of the project's board, for what is not itself a write to it. `detail` is scrubbed.
+    pub(crate) async fn write_down(
+        &self,
+        place: &Place,
+        verb: &'static str,
+        subject: &str,
+        detail: &[(&'static str, String)],
+    ) -> Result<(), ToolError> {
+        let (now, subject, detail) = (self.clock.now_ms(), subject.to_owned(), detail.to_vec());
+        let store = self.board(place).await?;
+        let written = store.write(move |c| {
+            let detail: Vec<_> = detail
+                .iter()
+                .map(|(name, text)| (*name, text.as_str().into()))
+                .collect();
+            audit_add(c, now, verb, &subject, &detail)
+        });
+        written
+            .await
+            .map_err(|error| errors::scheduling(&SchedulingError::from(error)))
     }
 
     /// The project's crew. Nothing begins yet.

@@ -67,7 +67,7 @@ fn an_agent_is_told_its_task_and_nothing_else_of_the_user() {
         .copied()
         .filter(|name| name.starts_with("CALLBOARD_"))
         .collect();
-    assert_eq!(given.len(), 7, "{given:?}");
+    assert_eq!(given.len(), 8, "{given:?}");
     let tests = shop.seen("tests.env");
     for vars in [env, variables(&tests)] {
         let own = vars

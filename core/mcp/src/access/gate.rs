@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use callboard_store::actor::Actor;
+use callboard_store::actor::{self, Actor};
 use callboard_store::{Clock, Store, StoreError};
 use callboard_telemetry::audit::{self, Refusals};
 use http::header::AUTHORIZATION;
@@ -73,6 +73,13 @@ pub struct TokenGate {
 struct Known {
     as_of: u64,
     rows: HashMap<String, TokenRow>,
+}
+
+/// Who is known to have made a request: a name, and the public id of the token if there was one.
+type Holder<'h> = (&'h str, Option<&'h str>);
+
+fn holder(row: &TokenRow) -> Holder<'_> {
+    (&row.name, Some(&row.id))
 }
 
 /// Why the answer is no.
@@ -187,7 +194,7 @@ impl TokenGate {
 
     fn admitted(&self, now: i64, arrival: &Arrival<'_>, row: TokenRow) -> Result<Caller, Refusal> {
         if let Err(wait) = self.by_token.take(now, &row.id) {
-            self.write_down(arrival, "rate", Some(&row));
+            self.write_down(arrival, "rate", Some(holder(&row)));
             let rate = self.policy.rate;
             return Err(Refusal::too_many(
                 wait,
@@ -214,7 +221,7 @@ impl TokenGate {
         }
         drop(known);
         let (store, id) = (self.store.clone(), row.id.clone());
-        tokio::spawn(async move {
+        actor::spawn(async move {
             let written: Result<(), StoreError> =
                 store.write(move |c| token_used(c, now, &id)).await;
             if let Err(error) = written {
@@ -255,17 +262,17 @@ impl TokenGate {
             ),
             No::Unknown | No::Store(_) => ("bad_token", None, "this is no valid token".to_owned()),
         };
-        self.write_down(arrival, reason, row.map(AsRef::as_ref));
+        self.write_down(arrival, reason, row.map(|row| holder(row)));
         let shown = !matches!(no, No::Nothing);
         Refusal::unauthorized(reason, message, shown)
     }
 
-    fn write_down(&self, arrival: &Arrival<'_>, reason: &'static str, row: Option<&TokenRow>) {
+    fn write_down(&self, arrival: &Arrival<'_>, reason: &'static str, holder: Option<Holder<'_>>) {
         let path = scrub::url(arrival.uri.path());
         let path = clip(&path, 80);
         let actor = Actor {
-            name: row.map_or_else(|| "-".to_owned(), |row| row.name.clone()),
-            token: row.map(|row| row.id.clone()),
+            name: holder.map_or("-", |(name, _)| name).to_owned(),
+            token: holder.and_then(|(_, token)| token.map(str::to_owned)),
             from: Some(network(arrival.from).to_string()),
             request: Some(arrival.request_id.to_owned()),
             ..Actor::new("", arrival.via.as_str(), &path)
@@ -294,8 +301,14 @@ impl Gate for TokenGate {
         }
     }
 
-    fn turned_away<'r>(&'r self, arrival: Arrival<'r>, refusal: &'r Refusal) -> BoxFuture<'r, ()> {
-        self.write_down(&arrival, refusal.reason, None);
+    fn turned_away<'r>(
+        &'r self,
+        arrival: Arrival<'r>,
+        caller: Option<&'r Caller>,
+        refusal: &'r Refusal,
+    ) -> BoxFuture<'r, ()> {
+        let holder = caller.map(|caller| (caller.name.as_str(), caller.token.as_deref()));
+        self.write_down(&arrival, refusal.reason, holder);
         Box::pin(std::future::ready(()))
     }
 }
@@ -307,6 +320,7 @@ fn caller(arrival: &Arrival<'_>, name: &str, token: Option<String>, role: Role) 
         role,
         via: arrival.via,
         from: Some(arrival.from),
+        agent: None,
     }
 }
 

@@ -474,7 +474,7 @@ async fn refusals_and_changes_of_tokens_are_audited_without_secrets() {
     };
     let error = crate::ToolError::new(crate::ErrorKind::Forbidden, "no");
     let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin", error);
-    gate.turned_away(arrival, &refusal).await;
+    gate.turned_away(arrival, None, &refusal).await;
     let rows = rig.audit_of(5).await;
     let told: Vec<_> = rows
         .iter()

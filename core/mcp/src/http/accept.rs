@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callboard_store::actor;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -52,11 +53,11 @@ pub(crate) async fn serve(http: Http, listener: Listener, stop: Stop) -> Result<
     make_room(site.limits.connections);
     let ends = Ends::default();
     load.begin(&site, &ends.open);
-    let accepting = tokio::spawn(accept(listener, Arc::clone(&site), ends.clone()));
+    let accepting = actor::spawn(accept(listener, Arc::clone(&site), ends.clone()));
     let sweeping: Vec<_> = site
         .mounts
         .iter()
-        .map(|mount| tokio::spawn(mount.sweep()))
+        .map(|mount| actor::spawn(mount.sweep()))
         .collect();
     stop.said().await;
     tracing::info!("ending: nothing new begins, running calls may end");

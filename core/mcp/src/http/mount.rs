@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use callboard_store::actor;
 use http::Request;
 use http::request::Parts;
 use http_body_util::Full;
@@ -125,7 +126,7 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         let (server, sessions) = (Connection::to(&self.server), Arc::clone(&self.sessions));
         let gone = CancellationToken::new();
         let cut = gone.clone();
-        tokio::spawn(async move {
+        actor::spawn(async move {
             let end = ServerEnd(Arc::clone(&session));
             let served = rmcp::service::serve_server_with_ct::<_, _, _, TransportAdapterIdentity>(
                 server, end, cut,

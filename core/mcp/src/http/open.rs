@@ -15,6 +15,7 @@ impl Gate for Open {
             role: self.0,
             via: arrival.via,
             from: Some(arrival.from),
+            agent: None,
         };
         Box::pin(async move { Ok(caller) })
     }

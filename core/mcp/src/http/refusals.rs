@@ -15,7 +15,8 @@ use crate::{ErrorKind, Refusal, ToolError};
 
 /// The answer to a request that may not come in.
 pub(super) fn turn_away(refusal: &Refusal, id: &RequestId) -> Answer {
-    tracing::info!(status = refusal.status.as_u16(), kind = %refusal.error.kind, "a request was turned away");
+    let error = &refusal.error;
+    tracing::info!(status = refusal.status.as_u16(), kind = %error.kind, error = error.message, hint = error.hint, "a request was turned away");
     answer::refusal(refusal, None, id)
 }
 

@@ -131,7 +131,7 @@ impl Site {
             request_id: id.as_str(),
         };
         if let Err(refusal) = self.names.check(arrival.uri, arrival.headers) {
-            self.gate.turned_away(arrival, &refusal).await;
+            self.gate.turned_away(arrival, None, &refusal).await;
             return turn_away(&refusal, id);
         }
         if let Err(refused) = weigh::head(&request, &self.limits, id) {
@@ -163,7 +163,10 @@ impl Site {
             .is_some_and(|session| *session.owner() != owner)
         {
             // To its caller it is as if there were none.
-            self.gate.turned_away(arrival, &no_session()).await;
+            let refusal = no_session();
+            self.gate
+                .turned_away(arrival, Some(&caller), &refusal)
+                .await;
             return no_such_session(id);
         }
         let ends_none = matches!(place, Place::Streamable(_))

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use callboard_store::actor;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +37,7 @@ impl Stop {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let stop = Stop::new();
         let said = stop.clone();
-        tokio::spawn(async move {
+        actor::spawn(async move {
             for word in [&said.gently, &said.at_once] {
                 tokio::select! {
                     _ = terminate.recv() => {}

@@ -157,7 +157,7 @@ pub(super) async fn swallow(mut body: Incoming, limits: &Limits, answer: &mut An
 }
 
 fn refused(status: StatusCode, error: &ToolError, id: &RequestId) -> Box<Answer> {
-    tracing::info!(status = status.as_u16(), %error, "a request was turned away");
+    tracing::info!(status = status.as_u16(), kind = %error.kind, error = error.message, hint = error.hint, "a request was turned away");
     Box::new(answer::error(
         status,
         code::INVALID_REQUEST,

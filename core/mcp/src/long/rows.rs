@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use callboard_console::ProcessId;
 use callboard_store::{Conn, Row, StoreError, params};
+use callboard_telemetry::audit::audit_add;
 use rmcp::model::JsonObject;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -159,6 +160,11 @@ pub(crate) fn begin(c: &mut dyn Conn, now: i64, new: &NewCall) -> Result<LongRow
             &text(&new.replies)?, now, now + KEPT_MS, new.process.pid, start_of(new.process)
         ],
     )?;
+    let detail = [
+        ("server", new.server.into()),
+        ("tool", new.tool.as_str().into()),
+    ];
+    audit_add(c, now, "call_begin", &new.id, &detail)?;
     Ok(LongRow {
         id: new.id.clone(),
         tool: new.tool.clone(),
@@ -264,6 +270,9 @@ pub(crate) fn answer(
     for (key, value) in answers {
         if seen.wanted.remove(key).is_some() {
             seen.replies.insert(key.clone(), value.clone());
+            let action = value.get("action").and_then(Value::as_str);
+            let detail = [("key", key.as_str().into()), ("reply", action.into())];
+            audit_add(c, now, "question_answer", id, &detail)?;
         }
     }
     put(c, now, id, &seen.wanted, &seen.replies)
@@ -300,7 +309,15 @@ pub(crate) fn end(
             id, standing.as_str(), ending.as_ref(), now, now + KEPT_MS, process.pid, start_of(process)
         ],
     )?;
+    if changed > 0 {
+        audit_add(c, now, "call_end", id, &[("to", standing.as_str().into())])?;
+    }
     Ok(changed > 0)
+}
+
+/// Somebody wants a call to stop that may yet end otherwise.
+pub(crate) fn stop(c: &mut dyn Conn, now: i64, id: &str) -> Result<(), StoreError> {
+    audit_add(c, now, "call_cancel", id, &[])
 }
 
 /// Makes `to` the runner of a call whose runner is gone; false if somebody was first.
@@ -316,5 +333,8 @@ pub(crate) fn adopt(
          WHERE id = ?1 AND state IN ('working', 'input_required') AND pid = ?2 AND pid_start = ?3",
         params![id, from.pid, start_of(from), to.pid, start_of(to), now],
     )?;
+    if changed > 0 {
+        audit_add(c, now, "call_adopt", id, &[])?;
+    }
     Ok(changed > 0)
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use callboard_store::actor;
 use callboard_telemetry::Outcome;
 use rmcp::RoleServer;
 use rmcp::model::{ClientCapabilities, ErrorCode, ErrorData, JsonObject};
@@ -28,9 +29,10 @@ use crate::{Answer, CallContext, ErrorKind, ToolError};
 /// The handler of a call that may become a long one.
 pub(crate) struct LongWork {
     pub(crate) arguments: Option<JsonObject>,
-    pub(crate) handler:
-        Box<dyn FnOnce(CallContext) -> BoxFuture<'static, Result<Answer, ToolError>> + Send>,
+    pub(crate) handler: Handler,
 }
+
+type Handler = Box<dyn FnOnce(CallContext) -> BoxFuture<'static, Result<Answer, ToolError>> + Send>;
 
 /// Whether the client that sent this can follow a task.
 pub(crate) fn can_follow(request: &RequestContext<RoleServer>) -> bool {
@@ -76,7 +78,7 @@ impl Wrapper {
             by_client: request.ct.clone(),
             running: Some(running),
         };
-        tokio::spawn(job.run(work.handler, Some(send)));
+        job.begin(work.handler, Some(send));
         tokio::select! {
             Ok(row) = &mut told => {
                 guard.disarm();
@@ -167,7 +169,7 @@ impl Wrapper {
             by_client: CancellationToken::new(),
             running: None,
         };
-        tokio::spawn(job.run(work.handler, None));
+        job.begin(work.handler, None);
         Ok(true)
     }
 }
@@ -182,11 +184,15 @@ struct Job {
 }
 
 impl Job {
+    /// Sets it to work in the name of whoever called.
+    fn begin(self, handler: Handler, reply: Option<oneshot::Sender<Result<Answer, ToolError>>>) {
+        let by = Arc::clone(&self.begun.actor);
+        actor::scope_now(by, || actor::spawn(self.run(handler, reply)));
+    }
+
     async fn run(
         mut self,
-        handler: Box<
-            dyn FnOnce(CallContext) -> BoxFuture<'static, Result<Answer, ToolError>> + Send,
-        >,
+        handler: Handler,
         reply: Option<oneshot::Sender<Result<Answer, ToolError>>>,
     ) {
         let span = self.begun.span.clone();

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use callboard_store::actor;
 use rmcp::RoleServer;
 use rmcp::model::{
     ErrorCode, ErrorData, JsonObject, ResourceUpdatedNotificationParam, SubscriptionFilter,
@@ -65,7 +66,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             let mut lookout = match self.watch(uri, stream.request_context()).await {
                 Ok(lookout) => lookout,
                 Err(error) => {
-                    tracing::info!(uri = %shown(uri), %error, "not listened for");
+                    tracing::info!(uri = %shown(uri), kind = %error.kind, error = error.message, hint = error.hint, "not listened for");
                     refused.get_or_insert((uri.clone(), error));
                     continue;
                 }
@@ -120,7 +121,7 @@ impl<S: Send + Sync + 'static> Server<S> {
                 }
             }
         };
-        held.keep(uri, || tokio::spawn(telling).abort_handle())
+        held.keep(uri, || actor::spawn(telling).abort_handle())
             .map_err(ToolError::into_protocol)
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use callboard_store::actor;
 use rmcp::RoleServer;
 use rmcp::model::{
     DetailedTask, ErrorData, InputRequests, InputResponses, Task, TaskPayload, TaskStatus,
@@ -68,8 +69,9 @@ impl<S: Send + Sync + 'static> Server<S> {
             return Ok(());
         }
         let now = self.wrapper.clock.now_ms();
-        self.on_board(move |c| rows::answer(c, now, &row.id, &answers))
-            .await?;
+        let by = self.wrapper.actor_of("tasks/update", request);
+        let taken = self.on_board(move |c| rows::answer(c, now, &row.id, &answers));
+        actor::scope(Arc::new(by), taken).await?;
         if let Some(call) = self.wrapper.longs.get(id) {
             call.wake();
         }
@@ -82,18 +84,24 @@ impl<S: Send + Sync + 'static> Server<S> {
         request: &RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let row = self.long_row(id, request).await?;
+        if !row.standing.is_open() {
+            return Ok(());
+        }
+        let now = self.wrapper.clock.now_ms();
+        let by = Arc::new(self.wrapper.actor_of("tasks/cancel", request));
         if let Some(call) = self.wrapper.longs.get(id) {
             // It writes its own end, which may still be another.
+            let wanted = self.on_board(move |c| rows::stop(c, now, &row.id));
+            actor::scope(by, wanted).await?;
             call.stop();
-        } else if row.standing.is_open() {
-            // Another process that runs it sees this; one that is gone needs not.
-            let now = self.wrapper.clock.now_ms();
-            self.on_board(move |c| {
-                rows::end(c, now, &row.id, row.process, Standing::Cancelled, None)
-            })
-            .await?;
+            return Ok(());
         }
-        Ok(())
+        // Another process that runs it sees this; one that is gone needs not.
+        let ended = self.on_board(move |c| {
+            rows::stop(c, now, &row.id)?;
+            rows::end(c, now, &row.id, row.process, Standing::Cancelled, None)
+        });
+        actor::scope(by, ended).await
     }
 
     async fn long_row(
@@ -147,8 +155,10 @@ impl<S: Send + Sync + 'static> Server<S> {
         }
         let (id, from, ending) = (row.id.clone(), row.process, interrupted(&row.tool));
         let now = self.wrapper.clock.now_ms();
-        self.on_board(move |c| rows::end(c, now, &id, from, Standing::Failed, Some(&ending)))
-            .await
+        let by = Arc::new(self.wrapper.actor_of("tasks/get", request));
+        let ended =
+            self.on_board(move |c| rows::end(c, now, &id, from, Standing::Failed, Some(&ending)));
+        actor::scope(by, ended).await
     }
 
     pub(super) fn long_work(

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use callboard_store::actor;
 use rmcp::{Peer, RoleServer};
 use tokio::task::AbortHandle;
 
@@ -82,7 +83,7 @@ impl Held {
     pub(crate) fn keep_hearing(&self, peer: Peer<RoleServer>, hearing: Hearing) {
         self.locked()
             .hearing
-            .get_or_insert_with(|| tokio::spawn(tell(peer, hearing)).abort_handle());
+            .get_or_insert_with(|| actor::spawn(tell(peer, hearing)).abort_handle());
     }
 
     fn locked(&self) -> MutexGuard<'_, Inner> {

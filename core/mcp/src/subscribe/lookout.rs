@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use callboard_store::actor;
 use futures_util::FutureExt as _;
 use futures_util::future::select_all;
 use tokio::sync::watch;
@@ -115,7 +116,7 @@ impl Lookouts {
         let post = Arc::new(Post {
             key: key.clone(),
             seen,
-            task: tokio::spawn(keep_looking(look, tell)).abort_handle(),
+            task: actor::spawn(keep_looking(look, tell)).abort_handle(),
             home: Arc::downgrade(self),
         });
         posts.insert(key, Arc::downgrade(&post));
@@ -159,7 +160,7 @@ async fn keep_looking(look: Look, tell: watch::Sender<Seen>) {
         let next = match look_once(&look).await {
             Ok(next) => next,
             Err(error) => {
-                tracing::debug!(%error, "a subscribed resource could not be looked at");
+                tracing::debug!(kind = %error.kind, error = error.message, hint = error.hint, "a subscribed resource could not be looked at");
                 sleep(RETRY).await;
                 settling = Some(Instant::now());
                 sight.signals.clear();
@@ -230,9 +231,8 @@ async fn stirred(sight: &mut Sight, settling: Option<Instant>) {
 
 /// On a thread for blocking work: a file system may take its time.
 async fn any_differs(files: Vec<(PathBuf, Option<Stamp>)>) -> bool {
-    let asked = tokio::task::spawn_blocking(move || {
-        files.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
-    });
+    let asked =
+        actor::spawn_blocking(move || files.iter().any(|(path, stamp)| Stamp::of(path) != *stamp));
     asked.await.unwrap_or(false)
 }
 

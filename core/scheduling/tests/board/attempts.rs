@@ -55,7 +55,7 @@ fn cleaning_up_adds_to_the_facts_of_an_ended_attempt() {
     let attempt = board.attempts(&id)[0].id.clone();
     board
         .run(move |c| {
-            scheduling::attempt_amend(c, &attempt, |facts| {
+            scheduling::attempt_amend(c, 1, &attempt, |facts| {
                 facts.kept = Some("refs/kept/1".to_owned())
             })
         })
@@ -65,7 +65,7 @@ fn cleaning_up_adds_to_the_facts_of_an_ended_attempt() {
         (facts.kept.as_deref(), facts.step.as_deref()),
         (Some("refs/kept/1"), Some("agent"))
     );
-    let missing = board.run(|c| scheduling::attempt_amend(c, "a_none", |_| ()));
+    let missing = board.run(|c| scheduling::attempt_amend(c, 1, "a_none", |_| ()));
     assert_eq!(
         missing.unwrap_err().to_string(),
         "no attempt a_none on this board"

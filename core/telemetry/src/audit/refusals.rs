@@ -9,13 +9,18 @@ use std::time::Duration;
 
 use callboard_store::actor::{self, Actor};
 use callboard_store::{Clock, Store, StoreError, Value};
+use tokio::task::JoinHandle;
 
 use super::audit_add;
 
 /// How long refusals of one kind are counted together.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Kinds and addresses that are told apart within a minute; more are counted under no address.
+/// Kinds that are told apart within a minute of requests without a good token, whose paths and addresses anybody
+/// can make up, and as many more of those with one. What is beyond is counted together.
 const TOLD_APART: usize = 64;
+const TOLD_APART_OF_TOKENS: usize = 256;
+/// What those are counted under.
+const BEYOND: &str = "many";
 
 /// A request that was turned away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,13 +39,23 @@ struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
     minute: Mutex<HashMap<Kind, Counted>>,
+    /// Rows that are on their way to the board.
+    writing: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Kind {
     reason: &'static str,
+    whose: Option<Whose>,
+}
+
+/// Nobody's is everything that is not told apart any more.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Whose {
     token: Option<String>,
     from: Option<String>,
+    /// The tool or the path.
+    action: String,
 }
 
 struct Counted {
@@ -56,6 +71,7 @@ impl Refusals {
             store,
             clock,
             minute: Mutex::default(),
+            writing: Mutex::default(),
         }))
     }
 
@@ -67,12 +83,16 @@ impl Refusals {
         let kind = told_apart(&minute, &refusal);
         if let Some(counted) = minute.get_mut(&kind) {
             counted.more += 1;
-            counted.last = refusal.actor;
+            if kind.whose.is_some() {
+                counted.last = refusal.actor;
+            }
             return;
         }
-        let mut last = refusal.actor;
-        last.from.clone_from(&kind.from);
-        last.token.clone_from(&kind.token);
+        let reason = kind.reason;
+        let last = match &kind.whose {
+            Some(_) => refusal.actor,
+            None => Actor::new("-", refusal.actor.via, "-"),
+        };
         minute.insert(
             kind,
             Counted {
@@ -82,13 +102,19 @@ impl Refusals {
         );
         drop(minute);
         let this = self.clone();
-        tokio::spawn(async move {
-            warn_of(this.write(vec![(refusal.reason, last, 1)]).await);
-            if first_of_all {
+        let written =
+            tokio::spawn(async move { warn_of(this.write(vec![(reason, last, 1)]).await) });
+        let mut writing = self.writing();
+        writing.retain(|row| !row.is_finished());
+        writing.push(written);
+        drop(writing);
+        if first_of_all {
+            let this = self.clone();
+            tokio::spawn(async move {
                 tokio::time::sleep(MINUTE).await;
                 this.flush().await;
-            }
-        });
+            });
+        }
     }
 
     /// Writes what was counted so far: at the end of a minute, and when the program ends.
@@ -102,6 +128,18 @@ impl Refusals {
         if !rows.is_empty() {
             warn_of(self.write(rows).await);
         }
+        let writing = std::mem::take(&mut *self.writing());
+        for row in writing {
+            // One that failed has said so.
+            let _ = row.await;
+        }
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.0
+            .writing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn write(&self, rows: Vec<(&'static str, Actor, i64)>) -> Result<(), StoreError> {
@@ -122,19 +160,32 @@ impl Refusals {
 }
 
 fn told_apart(minute: &HashMap<Kind, Counted>, refusal: &Refusal) -> Kind {
+    let (reason, actor) = (refusal.reason, &refusal.actor);
     let kind = Kind {
-        reason: refusal.reason,
-        token: refusal.actor.token.clone(),
-        from: refusal.actor.from.clone(),
+        reason,
+        whose: Some(Whose {
+            token: actor.token.clone(),
+            from: actor.from.clone(),
+            action: actor.action.clone(),
+        }),
     };
-    if minute.len() < TOLD_APART || minute.contains_key(&kind) {
+    if minute.contains_key(&kind) {
         return kind;
     }
-    Kind {
-        token: None,
-        from: None,
-        ..kind
+    let with_token = |whose: &Whose| whose.token.is_some();
+    let like_it = |known: &&Kind| {
+        let known = known.whose.as_ref().map(with_token);
+        known == Some(actor.token.is_some())
+    };
+    let most = match actor.token {
+        Some(_) => TOLD_APART_OF_TOKENS,
+        None => TOLD_APART,
+    };
+    if minute.keys().filter(like_it).count() < most {
+        return kind;
     }
+    let (reason, whose) = (BEYOND, None);
+    Kind { reason, whose }
 }
 
 fn warn_of(written: Result<(), StoreError>) {

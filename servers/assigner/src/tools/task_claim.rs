@@ -8,6 +8,7 @@ use callboard_scheduling::{
     Claim, DEFAULT_LEASE_MS, DEFAULT_QUEUE, Lease, Outcome, Task, queue_ready, span, task_claim,
     task_release,
 };
+use callboard_store::actor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -172,7 +173,7 @@ async fn attempt(
 ) -> Result<Option<Task>, ToolError> {
     let (board, claim, given_up) = (Arc::clone(board), claim.clone(), ctx.cancellation());
     let attempt = board.id("a_");
-    let claiming = tokio::spawn(async move {
+    let claiming = actor::spawn(async move {
         let claimed = board
             .write(move |c, now| task_claim(c, now, &attempt, &claim))
             .await?;

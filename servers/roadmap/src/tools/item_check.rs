@@ -1,6 +1,6 @@
 //! `item_check`: a check-box of an item in the user's file.
 
-use super::edit::{EditOutput, edit};
+use super::edit::{Deed, EditOutput, edit};
 use crate::place::PathText;
 use crate::state::Roadmaps;
 use callboard_mcp::{CallContext, Effect, Line, Role, Tool, ToolError};
@@ -55,11 +55,17 @@ mark changes. Not committed.";
             String::from(params.deliverable),
             params.done,
         );
+        let item = params.item.to_string();
+        let deed = Deed {
+            verb: "item_check",
+            item: &item,
+        };
         let change = move |bytes: &[u8]| set_deliverable(bytes, &key, &which, done);
         edit(
             &server,
             params.path.as_ref(),
             params.roadmap.as_deref(),
+            deed,
             change,
         )
         .await

@@ -1,6 +1,6 @@
 //! `item_set_status`: an item's status in the user's file.
 
-use super::edit::{EditOutput, edit};
+use super::edit::{Deed, EditOutput, edit};
 use crate::place::PathText;
 use crate::state::Roadmaps;
 use callboard_mcp::{CallContext, Effect, Line, Role, Tool, ToolError};
@@ -72,11 +72,17 @@ change; answers what stood there before and after. Not committed: agents see it 
         _: CallContext,
     ) -> Result<EditOutput, ToolError> {
         let (key, status) = (ItemKey::from(&*params.item), params.status.into());
+        let item = params.item.to_string();
+        let deed = Deed {
+            verb: "item_status",
+            item: &item,
+        };
         let change = move |bytes: &[u8]| set_status(bytes, &key, status);
         edit(
             &server,
             params.path.as_ref(),
             params.roadmap.as_deref(),
+            deed,
             change,
         )
         .await

@@ -6,6 +6,7 @@ use crate::state::{Roadmaps, busy_elsewhere};
 use crate::view::{LIST_CHARS, page};
 use callboard_crew::{Crew, Loaded, PostedItem};
 use callboard_mcp::{CallContext, Effect, Render, Role, Tool, ToolError, clip};
+use callboard_store::actor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -111,7 +112,7 @@ only what is new. Brings the integration branch up to date and pushes it.";
         let crew = server.onlooker(&place).await?;
         let board = place.config.board.value.to_string_lossy().into_owned();
         // A call that is given up must not leave the load half done and its duty held.
-        let loading = tokio::spawn(async move {
+        let loading = actor::spawn(async move {
             let _gate = gate;
             load(&crew).await
         });

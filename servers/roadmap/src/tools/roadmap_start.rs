@@ -193,7 +193,16 @@ async fn begin(
     };
     let again = if retry { Again::Retry } else { Again::Leave };
     let crew = server.crew(place, agent, again, chosen).await?;
-    let run = Run::begin(server.next_run_id(), facts, crew);
+    let id = server.next_run_id();
+    // Before it begins: a run of which nobody can tell who wanted it must not be.
+    let detail = [
+        ("project", place.root.to_string_lossy().into_owned()),
+        ("agent", facts.agent.clone()),
+        ("agents", facts.agents.to_string()),
+        ("onto", facts.integration.clone()),
+    ];
+    server.write_down(place, "run_start", &id, &detail).await?;
+    let run = Run::begin(id, facts, crew);
     desk.put(Arc::clone(&run));
     Ok((run, false))
 }

@@ -62,7 +62,15 @@ back to the queue and cost no retry; nothing committed is lost. roadmap_start go
                 None => Ok(idle()),
             };
         };
+        let was_at_work = !run.has_ended();
         run.stop();
+        if was_at_work {
+            // After the word to stop, which must not wait for the board.
+            let project = [("project", place.root.to_string_lossy().into_owned())];
+            server
+                .write_down(&place, "run_stop", &run.id, &project)
+                .await?;
+        }
         tokio::select! {
             _ = run.ended_within(ENDING) => {}
             // The run is asked to stop all the same.

@@ -173,7 +173,11 @@ async fn an_unattended_start_leaves_the_question_on_the_board() {
     client.wait_to_the_end().await;
 
     let now = SystemClock.now_ms();
-    let store = Store::open(Options::board(&rig.board()), &[MIGRATIONS]).unwrap();
+    let store = Store::open(
+        Options::board(&rig.board()),
+        &[callboard_telemetry::audit::MIGRATIONS, MIGRATIONS],
+    )
+    .unwrap();
     let open = store.read_now(|c| question_list(c, now, false)).unwrap();
     assert_eq!(open.len(), 1);
     let (id, verdict) = (open[0].id.clone(), Verdict::Value(options[1].clone()));
