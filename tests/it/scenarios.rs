@@ -371,3 +371,38 @@ fn reports_are_written_as_json_and_junit() {
         1
     );
 }
+
+/// Speaks 2025-06-18 and nothing newer.
+const OLDER: &str = r#"
+id() { printf '%s' "$1" | sed 's/.*"id":\([0-9]*\).*/\1/'; }
+read -r line
+printf '{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"older","version":"1"}}}\n' "$(id "$line")"
+read -r initialized
+read -r line
+printf '{"jsonrpc":"2.0","id":%s,"result":{"tools":[]}}\n' "$(id "$line")"
+read -r end
+"#;
+
+#[test]
+fn a_server_that_is_older_is_spoken_to_as_it_says() {
+    let home = Home::new();
+    let (server, file) = (home.path().join("older.sh"), home.path().join("a.yaml"));
+    home.write(&server, OLDER);
+    let play = |protocol: &str| {
+        let server = server.display();
+        let scenario = format!(
+            "servers:\n  it: {{command: sh, args: [{server}]{protocol}}}\nsteps:\n  - list: tools\n"
+        );
+        home.write(&file, &scenario);
+        home.callboard(&["test", &file.to_string_lossy()])
+    };
+    let done = play("");
+    assert_eq!(done.code, 0, "{} {}", done.out, done.err);
+    let done = play(", protocol: 2025-11-25");
+    assert_eq!(done.code, 1, "{}", done.out);
+    assert!(
+        done.out.contains("the server speaks \"2025-06-18\""),
+        "{}",
+        done.out
+    );
+}

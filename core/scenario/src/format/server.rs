@@ -28,8 +28,9 @@ pub struct Server {
     pub transport: Option<Transport>,
     /// Headers of every request over HTTP. `${vault:NAME}` stands for a secret of the vault.
     pub headers: BTreeMap<String, String>,
-    /// The revision to speak: 2025-11-25 unless given. 2026-07-28 is spoken without `initialize`; `auto` asks with
-    /// `server/discover` and falls back; `none` says nothing by itself.
+    /// The revision to speak, and no other. Unless given it is 2025-11-25, or an older one if the server says so.
+    /// 2026-07-28 is spoken without `initialize`; `auto` asks with `server/discover` and falls back; `none` says nothing
+    /// by itself.
     pub protocol: Option<Protocol>,
     /// What the client says it is and can do, and what it answers.
     pub client: ClientSpec,

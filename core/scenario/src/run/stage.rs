@@ -1,7 +1,7 @@
 //! What runs for a scenario: its servers, its processes, and the connections to them.
 
 use super::start::{Start, ready};
-use crate::format::{Process, Protocol, Scenario, Server, StdoutRule, Transport};
+use crate::format::{Process, Scenario, Server, StdoutRule, Transport};
 use crate::report::ServerLog;
 use crate::rig::{Child, Ended, Pipes, Rig, Spawn, Tail};
 use crate::values::{Scope, Wrong};
@@ -154,7 +154,7 @@ impl Stage {
         capabilities.extend(scope.map(&server.client.capabilities)?);
         Ok(Target {
             address,
-            protocol: server.protocol.unwrap_or(Protocol::V2025_11_25),
+            protocol: server.protocol,
             client: json!({
                 "name": server.client.name.as_deref().unwrap_or("callboard-test"),
                 "version": server.client.version.as_deref().unwrap_or(env!("CARGO_PKG_VERSION")),

@@ -29,7 +29,7 @@ const META: &str = "io.modelcontextprotocol/";
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) address: Address,
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: Option<Protocol>,
     pub(crate) client: Value,
     pub(crate) capabilities: Map<String, Value>,
     pub(crate) answers: Arc<Answers>,
@@ -134,7 +134,10 @@ impl Conn {
         Ok(conn)
     }
 
-    async fn greet(&mut self, protocol: Protocol) -> Result<(), Wrong> {
+    async fn greet(&mut self, protocol: Option<Protocol>) -> Result<(), Wrong> {
+        let Some(protocol) = protocol else {
+            return self.initialize(WITH_HELLO, true).await;
+        };
         match protocol {
             Protocol::None => Ok(()),
             Protocol::V2026_07_28 => {
