@@ -16,7 +16,7 @@ mod openai;
 pub use decoder::Decoder;
 pub use models::{Listing, Model};
 
-use crate::chat::{Assembly, Chat, Event, Reply};
+use crate::chat::{Assembly, Chat, Event, Image, Part, Reply};
 use crate::failure::{Failure, FailureKind};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -236,6 +236,26 @@ impl Wire {
         }
         Ok(value)
     }
+}
+
+/// What a tool told, for wires that have its words apart from its pictures; `picture` is one as the wire has it.
+fn told<P>(
+    wire: Wire,
+    parts: &[Part],
+    picture: impl Fn(&Image) -> Result<P, Failure>,
+) -> Result<(String, Vec<P>), Failure> {
+    let (mut said, mut pictures) = (String::new(), Vec::new());
+    for part in parts {
+        match part {
+            Part::Text { text, .. } => said.push_str(text),
+            Part::Image(image) => pictures.push(picture(image)?),
+            other => {
+                let what = format!("{} in a tool result", other.kind());
+                return Err(errors::unsupported(wire, &what));
+            }
+        }
+    }
+    Ok((said, pictures))
 }
 
 /// A text that is there and not empty.

@@ -318,18 +318,23 @@ fn tool(tool: &Object<'_>) -> Result<ToolSpec, Unfit> {
     })
 }
 
+/// A choice in one word, as both of OpenAI's dialects have them.
+pub(in crate::gateway) fn choice_word(word: &str) -> Result<ToolChoice, Unfit> {
+    match word {
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "required" => Ok(ToolChoice::Any),
+        other => {
+            let problem = format!("no choice is called {other:?}");
+            Err(wrong("tool_choice", &problem))
+        }
+    }
+}
+
 fn choice(body: &Object<'_>) -> Result<ToolChoice, Unfit> {
     Ok(match body.get("tool_choice") {
         None => ToolChoice::Auto,
-        Some(Value::String(word)) => match word.as_str() {
-            "auto" => ToolChoice::Auto,
-            "none" => ToolChoice::None,
-            "required" => ToolChoice::Any,
-            other => {
-                let problem = format!("no choice is called {other:?}");
-                return Err(wrong("tool_choice", &problem));
-            }
-        },
+        Some(Value::String(word)) => choice_word(word)?,
         Some(value) => {
             let choice = Object::new("tool_choice".to_owned(), value)?;
             let kind = choice.must_text("type")?;

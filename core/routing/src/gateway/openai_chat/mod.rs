@@ -3,5 +3,5 @@
 mod decode;
 mod encode;
 
-pub(super) use decode::{decode, effort, image};
+pub(super) use decode::{choice_word, decode, effort, image};
 pub(super) use encode::{Writer, reply};

@@ -6,7 +6,7 @@
 
 use super::{INPUT, Names, Tool};
 use crate::chat::{Chat, Message, Output, Part, Role, ToolChoice, ToolSpec};
-use crate::gateway::openai_chat::{effort, image};
+use crate::gateway::openai_chat::{choice_word, effort, image};
 use crate::gateway::read::{Object, Unfit, parse, untranslatable, wrong};
 use crate::gateway::{Asked, Style, late_system};
 use crate::wire::Mode;
@@ -335,15 +335,7 @@ fn one(
 fn choice(body: &Object<'_>) -> Result<ToolChoice, Unfit> {
     Ok(match body.get("tool_choice") {
         None => ToolChoice::Auto,
-        Some(Value::String(word)) => match word.as_str() {
-            "auto" => ToolChoice::Auto,
-            "none" => ToolChoice::None,
-            "required" => ToolChoice::Any,
-            other => {
-                let problem = format!("no choice is called {other:?}");
-                return Err(wrong("tool_choice", &problem));
-            }
-        },
+        Some(Value::String(word)) => choice_word(word)?,
         Some(value) => {
             let choice = Object::new("tool_choice".to_owned(), value)?;
             match choice.must_text("type")? {

@@ -3,7 +3,7 @@
 use super::decode::OURS;
 use crate::chat::{Chat, Image, Kept, Message, Output, Part, Reasoning, Role, ToolChoice};
 use crate::failure::{Failure, FailureKind};
-use crate::wire::{Encoded, Mode, Wire, errors, object, put};
+use crate::wire::{Encoded, Mode, Wire, errors, object, put, told};
 use serde_json::{Value, json};
 
 pub(in crate::wire) fn encode(chat: &Chat, mode: Mode) -> Result<Encoded, Failure> {
@@ -167,17 +167,7 @@ fn part(part: &Part, chat: &Chat, out: &mut Vec<Value>) -> Result<(), Failure> {
             parts,
             is_error,
         } => {
-            let (mut said, mut pictures) = (String::new(), Vec::new());
-            for part in parts {
-                match part {
-                    Part::Text { text, .. } => said.push_str(text),
-                    Part::Image(image) => pictures.push(picture(image)?),
-                    other => {
-                        let what = format!("{} in a tool result", other.kind());
-                        return Err(errors::unsupported(Wire::Gemini, &what));
-                    }
-                }
-            }
+            let (said, mut pictures) = told(Wire::Gemini, parts, picture)?;
             let field = if *is_error { "error" } else { "output" };
             let mut response = json!({"name": called(id, name, chat)?});
             response["response"] = json!({field: said});

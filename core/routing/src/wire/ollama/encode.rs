@@ -2,7 +2,7 @@
 
 use crate::chat::{Chat, Image, Message, Output, Part, Reasoning, Role, ToolChoice};
 use crate::failure::Failure;
-use crate::wire::{Encoded, Mode, Wire, errors, object, put};
+use crate::wire::{Encoded, Mode, Wire, errors, object, put, told};
 use serde_json::{Value, json};
 
 pub(in crate::wire) fn encode(chat: &Chat, mode: Mode) -> Result<Encoded, Failure> {
@@ -140,17 +140,7 @@ fn message(message: &Message, chat: &Chat, out: &mut Vec<Value>) -> Result<(), F
 }
 
 fn result(id: &str, name: &str, parts: &[Part], chat: &Chat) -> Result<Value, Failure> {
-    let (mut said, mut pictures) = (String::new(), Vec::new());
-    for part in parts {
-        match part {
-            Part::Text { text, .. } => said.push_str(text),
-            Part::Image(image) => pictures.push(picture(image)?),
-            other => {
-                let what = format!("{} in a tool result", other.kind());
-                return Err(errors::unsupported(Wire::Ollama, &what));
-            }
-        }
-    }
+    let (said, pictures) = told(Wire::Ollama, parts, picture)?;
     let mut whole = json!({"role": "tool", "content": said});
     let called = chat.messages.iter().flat_map(|message| &message.parts);
     let mut called = called.filter_map(|part| match part {
