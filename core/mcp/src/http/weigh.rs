@@ -142,8 +142,10 @@ pub(super) async fn swallow(mut body: Incoming, limits: &Limits, answer: &mut An
     let all = async {
         let mut bytes = 0;
         while let Some(frame) = body.frame().await {
-            let piece = frame.ok().and_then(|frame| frame.into_data().ok());
-            bytes += piece.map_or(SWALLOWED, |piece| piece.len());
+            let Ok(frame) = frame else {
+                return false;
+            };
+            bytes += frame.data_ref().map_or(0, Bytes::len);
             if bytes > SWALLOWED {
                 return false;
             }
