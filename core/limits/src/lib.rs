@@ -9,6 +9,7 @@ mod budget;
 pub mod calendar;
 mod counter;
 mod error;
+mod factor;
 mod forecast;
 pub mod price;
 mod reservation;
@@ -22,12 +23,14 @@ pub use breaker::{
 };
 pub use budget::{LOOK_BACK_DAYS, budget_forecast, budget_stops, spend_daily, standings};
 pub use error::LimitError;
+pub use factor::{Factor, factor_get, factor_learn};
 pub use forecast::{Course, Forecast, LEAST_DAYS, forecast};
 pub use price::{Mode, Price, PriceFileError, PriceTable, Priced};
 pub use reservation::{
     Ask, Call, CallState, Denied, Estimate, Frees, KEEP_MS, Level, Owner, Reservation, Settlement,
     Standing, Subject, call_get, call_logged, call_price, calls_prune, calls_unlogged,
     calls_unpriced, expire, owners, release, reservation_extend, reservation_try, reserve, settle,
+    subject_standings,
 };
 pub use rule::{
     DEFAULT_WARN, EACH, Limit, Resource, Scope, Span, Unpriced, limit_drop, limit_set, limits_list,

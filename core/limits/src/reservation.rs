@@ -194,6 +194,18 @@ pub fn reservation_try(
     admit(now, standings, estimate).map(drop)
 }
 
+/// Where the limits stand that count calls of this subject.
+///
+/// # Errors
+/// Only when the store fails.
+pub fn subject_standings(
+    c: &mut dyn Conn,
+    now: i64,
+    subject: &Subject,
+) -> Result<Vec<Standing>, LimitError> {
+    standings_for(c, now, subject, Reading::Only)
+}
+
 /// Counts what a call used, once: says whether this was the first time. What it held is free again.
 ///
 /// # Errors

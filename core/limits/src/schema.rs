@@ -3,10 +3,20 @@
 use callboard_store::Migration;
 
 /// The migrations of limits, oldest first. A published one is never edited.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    component: "limits",
-    version: 1,
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        component: "limits",
+        version: 1,
+        sql: FIRST,
+    },
+    Migration {
+        component: "limits",
+        version: 2,
+        sql: FACTORS,
+    },
+];
+
+const FIRST: &str = "
 CREATE TABLE limit_rules (
     scope TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -83,5 +93,14 @@ CREATE TABLE breakers (
     changed_at INTEGER NOT NULL,
     PRIMARY KEY (provider, model, account)
 ) STRICT, WITHOUT ROWID;
-",
-}];
+";
+
+const FACTORS: &str = "
+CREATE TABLE token_factors (
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    millionths INTEGER NOT NULL,
+    reports INTEGER NOT NULL,
+    PRIMARY KEY (provider, model)
+) STRICT, WITHOUT ROWID;
+";

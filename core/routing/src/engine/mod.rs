@@ -1,8 +1,24 @@
 //! A call from its decision to its end.
 //!
-//! For: [`next`], what comes after a candidate failed: the same again, another one, or the end. Not for: choosing
-//! the candidates (`route`), or talking to them (`upstream`).
+//! For: [`Router`], which knows the configured providers and routes and looks up who should be asked; [`next`], what
+//! comes after a candidate failed: the same again, another one, or the end. Not for: the rules of choosing (`route`),
+//! or talking to a provider (`upstream`).
 
+mod ask;
+mod error;
+mod estimate;
+mod explain;
+mod health;
 mod next;
+mod router;
+mod settings;
+mod standing;
 
+pub use ask::{Ask, Terms, Wanted, Who};
+pub use error::{CallError, Hop, Nobody};
+pub use estimate::{USUAL_OUTPUT, input_tokens, output_tokens};
+pub use explain::{Considered, Explained};
 pub use next::{Patience, Plight, Step, next};
+pub use router::Router;
+pub use settings::{Parts, Provider, RouteSettings, Settings, Target};
+pub use standing::Standing;

@@ -20,6 +20,9 @@ pub struct Candidate {
     pub offer: Offer,
     /// How it has done lately.
     pub health: Health,
+    /// Tokens of the prompt as this model counts them; `None`: as [`Need::input`](super::Need::input) says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<u64>,
     /// What this request would cost at most; `None`: its price is not known.
     pub cost: Option<MicroDollars>,
 }

@@ -243,7 +243,8 @@ fn against(candidate: &Candidate, need: &Need) -> Vec<Rejection> {
 fn unfit(candidate: &Candidate, need: &Need) -> Vec<Rejection> {
     let offer = &candidate.offer;
     let mut why = Vec::new();
-    let needed = need.input.saturating_add(need.output.unwrap_or(0));
+    let input = candidate.input.unwrap_or(need.input);
+    let needed = input.saturating_add(need.output.unwrap_or(0));
     // A prompt that fills the window leaves no room for an answer.
     if let Some(window) = offer.window.filter(|window| needed >= *window) {
         why.push(Rejection::Window { needed, window });

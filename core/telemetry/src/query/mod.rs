@@ -11,6 +11,7 @@
 mod calls;
 mod costs;
 mod failures;
+mod recent;
 mod speed;
 mod time;
 
@@ -22,6 +23,7 @@ use crate::llm::LlmOutcome;
 pub use calls::{CallPage, CursorError, Order, find_calls};
 pub use costs::{CostRow, Costs, Totals, costs, totals};
 pub use failures::{DayFailures, FailureClass, Failures, failures};
+pub use recent::{Recent, recent};
 pub use speed::{Percentiles, Speed, SpeedRow, speed};
 
 /// Which calls to look at. What is `None` lets everything through.

@@ -1,0 +1,341 @@
+//! Who would be asked, and why: the decision with everything it was made from.
+//! For: one look at the board before a call, and the same as an answer for people. Not for: asking anybody.
+
+use callboard_limits::{
+    BreakerState, Denied, Estimate, Factor, Frees, LimitError, Mode, PriceTable, Subject,
+    Target as Broken, breaker_get, factor_get, reservation_try,
+};
+use callboard_store::Conn;
+use callboard_telemetry::Tokens;
+
+use super::ask::{Terms, Who};
+use super::estimate;
+use super::health::Known;
+use super::settings::{Provider, RouteSettings, Settings, Target};
+use super::{CallError, Wanted};
+use crate::chat::Chat;
+use crate::route::{Candidate, Decision, Health, Need, Privacy, Route, Strategy, Window, decide};
+
+/// A decision and all that it was made from. Nothing was written, and nobody was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// The route's name, or `provider/model`.
+    pub route: String,
+    /// How its candidates are ordered.
+    pub strategy: Strategy,
+    /// What the request needs, what the route demands included.
+    pub need: Need,
+    /// Everybody who could answer, in the order of the settings.
+    pub candidates: Vec<Considered>,
+    /// Who is asked in which order, and why the others are not; places are those of `candidates`.
+    pub decision: Decision,
+}
+
+/// One candidate as it was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Considered {
+    /// What it is, how it has done, and what the request would cost there at most.
+    pub candidate: Candidate,
+    /// The most that the request may use there. This is what a reservation holds.
+    pub estimate: Estimate,
+    /// The version of the prices by which the cost was reckoned.
+    pub price_version: Option<String>,
+    /// Whether a person is asked before it is.
+    pub confirm: bool,
+    /// The limit that stands in the way.
+    pub denied: Option<Denied>,
+}
+
+impl Considered {
+    /// Who it is.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target::new(&self.candidate.provider, &self.candidate.model)
+    }
+}
+
+/// A request before anybody was looked at.
+pub(super) struct Question<'a> {
+    pub(super) chain: Chain<'a>,
+    pub(super) need: Need,
+    /// For estimates of the answer.
+    pub(super) chat: &'a Chat,
+    /// Tokens of the prompt before any correction.
+    pub(super) base: u64,
+    pub(super) who: &'a Who,
+}
+
+/// A route by its name, or one model as a route of its own.
+pub(super) struct Chain<'a> {
+    pub(super) name: String,
+    pub(super) strategy: Strategy,
+    pub(super) members: Vec<(Target, &'a Provider)>,
+}
+
+impl Settings {
+    /// Whom a request means.
+    pub(super) fn chain<'a>(
+        &'a self,
+        wanted: &Wanted,
+    ) -> Result<(Chain<'a>, Option<&'a RouteSettings>), CallError> {
+        let by_name = |name: &str| {
+            let route = self.routes.get(name).ok_or_else(|| CallError::Unknown {
+                what: "route",
+                name: name.to_owned(),
+                known: self.routes.keys().cloned().collect(),
+            })?;
+            let member = |target: &Target| Ok((target.clone(), self.provider(&target.provider)?));
+            let members: Result<Vec<_>, CallError> = route.candidates.iter().map(member).collect();
+            let chain = Chain {
+                name: name.to_owned(),
+                strategy: route.strategy,
+                members: members?,
+            };
+            Ok((chain, Some(route)))
+        };
+        match wanted {
+            Wanted::Route(name) => by_name(name),
+            Wanted::Default => by_name(self.default_name()?),
+            Wanted::Model { provider, model } => {
+                let target = Target::new(provider, model);
+                let chain = Chain {
+                    name: target.to_string(),
+                    strategy: Strategy::Sequential,
+                    members: vec![(target, self.provider(provider)?)],
+                };
+                Ok((chain, None))
+            }
+        }
+    }
+
+    fn default_name(&self) -> Result<&str, CallError> {
+        let only = || {
+            let mut names = self.routes.keys();
+            names.next().filter(|_| self.routes.len() == 1)
+        };
+        let name = self.default_route.as_ref().or_else(only);
+        name.map(String::as_str).ok_or_else(|| CallError::Unknown {
+            what: "default route",
+            name: String::new(),
+            known: self.routes.keys().cloned().collect(),
+        })
+    }
+
+    pub(super) fn provider(&self, name: &str) -> Result<&Provider, CallError> {
+        self.providers.get(name).ok_or_else(|| CallError::Unknown {
+            what: "provider",
+            name: name.to_owned(),
+            known: self.providers.keys().cloned().collect(),
+        })
+    }
+}
+
+/// What a request needs, with what its caller and its route demand.
+pub(super) fn demanded(
+    need: Need,
+    terms: &Terms,
+    who: &Who,
+    route: Option<&RouteSettings>,
+) -> Need {
+    let nothing = RouteSettings::default();
+    let route = route.unwrap_or(&nothing);
+    let by_role = || route.roles.get(who.role.as_ref()?).copied();
+    let local = [terms.privacy, route.privacy].contains(&Privacy::LocalOnly);
+    let costs = [terms.max_cost, route.max_cost];
+    Need {
+        privacy: if local {
+            Privacy::LocalOnly
+        } else {
+            Privacy::Any
+        },
+        regions: in_both(&terms.regions, &route.regions),
+        max_cost: costs.into_iter().flatten().min(),
+        within_ms: terms.within_ms,
+        class: terms.class.or_else(by_role).or(route.class),
+        ..need
+    }
+}
+
+/// The regions that both allow; no names allow any.
+fn in_both(one: &[String], other: &[String]) -> Vec<String> {
+    if one.is_empty() || other.is_empty() {
+        return [one, other].concat();
+    }
+    let both: Vec<String> = one
+        .iter()
+        .filter(|region| other.contains(region))
+        .cloned()
+        .collect();
+    if both.is_empty() {
+        // No region has this name: nobody but this machine may answer.
+        return vec!["none of both".to_owned()];
+    }
+    both
+}
+
+/// Looks at everybody and decides, within one snapshot of the board.
+pub(super) fn considered(
+    c: &mut dyn Conn,
+    now: i64,
+    prices: &PriceTable,
+    question: Question<'_>,
+    known: &Known,
+) -> Result<Explained, LimitError> {
+    let Question {
+        chain,
+        mut need,
+        chat,
+        base,
+        who,
+    } = question;
+    let mut candidates = Vec::with_capacity(chain.members.len());
+    for (target, provider) in &chain.members {
+        let factor = factor_get(c, &target.provider, &target.model)?;
+        let priced = Priced {
+            target,
+            provider,
+            prices,
+            now,
+        };
+        let (estimate, price_version) = priced.estimate(chat, base, factor);
+        let key = (
+            target.provider.clone(),
+            target.model.clone(),
+            provider.account().to_owned(),
+        );
+        let recent = known.get(&key).copied().unwrap_or_default();
+        let denied = denied(c, now, &subject(target, provider, who), &estimate)?;
+        let health = health(c, now, target, provider, recent, denied.as_ref())?;
+        let candidate = Candidate {
+            provider: target.provider.clone(),
+            model: target.model.clone(),
+            account: provider.account().to_owned(),
+            offer: provider.offer_of(&target.model).clone(),
+            health,
+            input: Some(estimate.input),
+            cost: estimate.cost,
+        };
+        candidates.push(Considered {
+            candidate,
+            estimate,
+            price_version,
+            confirm: provider.confirm,
+            denied,
+        });
+    }
+    need.input = base;
+    let route = Route {
+        name: chain.name,
+        strategy: chain.strategy,
+        candidates: candidates
+            .iter()
+            .map(|considered| considered.candidate.clone())
+            .collect(),
+    };
+    let decision = decide(&route, &need);
+    Ok(Explained {
+        route: route.name,
+        strategy: route.strategy,
+        need,
+        candidates,
+        decision,
+    })
+}
+
+/// A model with its prices.
+struct Priced<'a> {
+    target: &'a Target,
+    provider: &'a Provider,
+    prices: &'a PriceTable,
+    now: i64,
+}
+
+impl Priced<'_> {
+    fn estimate(&self, chat: &Chat, base: u64, factor: Factor) -> (Estimate, Option<String>) {
+        let input = factor.of(base);
+        let offer = self.provider.offer_of(&self.target.model);
+        let output = estimate::output_tokens(chat, input, offer);
+        let tokens = Tokens {
+            input,
+            output,
+            ..Tokens::default()
+        };
+        let (vendor, model) = (&self.provider.prices_as, &self.target.model);
+        let priced = self
+            .prices
+            .cost(vendor, model, self.now, &tokens, Mode::Standard);
+        let (cost, version) = priced.map(|priced| (priced.cost, priced.version)).unzip();
+        let estimate = Estimate {
+            input,
+            output,
+            cost,
+        };
+        (estimate, version)
+    }
+}
+
+/// By what limits know a call.
+pub(super) fn subject(target: &Target, provider: &Provider, who: &Who) -> Subject {
+    let account = provider.account();
+    Subject {
+        provider: Some(target.provider.clone()),
+        model: Some(target.model.clone()),
+        account: (!account.is_empty()).then(|| account.to_owned()),
+        project: who.project.clone(),
+        task: who.task.clone(),
+    }
+}
+
+/// By what breakers know it.
+pub(super) fn broken(target: &Target, provider: &Provider) -> Broken {
+    Broken {
+        provider: target.provider.clone(),
+        model: target.model.clone(),
+        account: provider.account().to_owned(),
+    }
+}
+
+fn denied(
+    c: &mut dyn Conn,
+    now: i64,
+    subject: &Subject,
+    estimate: &Estimate,
+) -> Result<Option<Denied>, LimitError> {
+    match reservation_try(c, now, subject, estimate) {
+        Ok(()) => Ok(None),
+        Err(LimitError::Denied(denied)) => Ok(Some(*denied)),
+        Err(error) => Err(error),
+    }
+}
+
+fn health(
+    c: &mut dyn Conn,
+    now: i64,
+    target: &Target,
+    provider: &Provider,
+    recent: Window,
+    denied: Option<&Denied>,
+) -> Result<Health, LimitError> {
+    let breaker = breaker_get(c, now, &broken(target, provider))?;
+    // One that is open and whose time is over lets a probe through.
+    let until = |state| {
+        let breaker = breaker.as_ref().filter(|breaker| breaker.state == state)?;
+        let left = breaker.until?.saturating_sub(now);
+        u64::try_from(left).ok().filter(|left| *left > 0)
+    };
+    let open = until(BreakerState::Open).or_else(|| until(BreakerState::HalfOpen));
+    Ok(Health {
+        open_for_ms: open,
+        cools_for_ms: until(BreakerState::Cooling),
+        limited: denied.map(|denied| (denied.to_string(), frees_in(denied, now))),
+        recent,
+    })
+}
+
+/// Milliseconds until a limit has something left again, where anybody can say.
+pub(super) fn frees_in(denied: &Denied, now: i64) -> Option<u64> {
+    match denied.frees {
+        Frees::At(at) => u64::try_from(at.saturating_sub(now)).ok(),
+        Frees::WhenACallEnds | Frees::Never => None,
+    }
+}

@@ -1,0 +1,122 @@
+//! What a router is made from: the providers, the routes, and how patient it is.
+//! For: plain data that whoever reads the configuration fills in. Not for: reading it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use callboard_limits::{Owner, PriceTable};
+use callboard_store::{Clock, Store};
+use callboard_telemetry::{CallLog, MicroDollars, llm};
+
+use super::Patience;
+use crate::route::{Offer, Privacy, Strategy, TaskClass};
+use crate::upstream::Upstream;
+
+/// What a router works with. It owns none of it.
+#[derive(Clone)]
+pub struct Parts {
+    /// The board's file: reservations, limits and breakers are rows in it.
+    pub store: Store,
+    /// Where the texts of calls go if they are kept, and where recent health is read.
+    pub log: CallLog,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// This process, in whose name reservations are held.
+    pub owner: Owner,
+}
+
+/// Everything that a configuration says about calling models.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// By the name that routes, rows and people use.
+    pub providers: BTreeMap<String, Provider>,
+    /// By name.
+    pub routes: BTreeMap<String, RouteSettings>,
+    /// The route of requests that name none; with a single route, that one needs no mention.
+    pub default_route: Option<String>,
+    /// The prices, the user's own over the built-in ones.
+    pub prices: Arc<PriceTable>,
+    /// How much is tried.
+    pub patience: Patience,
+    /// How patient breakers are.
+    pub breaker: callboard_limits::Patience,
+    /// How much is remembered of calls.
+    pub privacy: llm::Privacy,
+}
+
+/// A provider and what is known of its models.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// How it is reached.
+    pub upstream: Upstream,
+    /// The vendor's name in the table of prices.
+    pub prices_as: String,
+    /// Models that the configuration says something about, by the provider's own names.
+    pub models: BTreeMap<String, Offer>,
+    /// What its other models can do.
+    pub offer: Offer,
+    /// Whether a person is to be asked before each call.
+    pub confirm: bool,
+}
+
+impl Provider {
+    /// What a model of it can do.
+    #[must_use]
+    pub fn offer_of(&self, model: &str) -> &Offer {
+        self.models.get(model).unwrap_or(&self.offer)
+    }
+
+    /// The account that the key belongs to; empty where there is but one.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.upstream.endpoint().account
+    }
+}
+
+/// A named chain of models.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteSettings {
+    /// How they are ordered.
+    pub strategy: Strategy,
+    /// Who could answer, in order.
+    pub candidates: Vec<Target>,
+    /// Where its prompts may go.
+    pub privacy: Privacy,
+    /// Regions they may go to; none named: any.
+    pub regions: Vec<String>,
+    /// What one call may cost at most.
+    pub max_cost: Option<MicroDollars>,
+    /// The class of its work where neither the request nor the caller's role says one.
+    pub class: Option<TaskClass>,
+    /// The class of work by the caller's role.
+    pub roles: BTreeMap<String, TaskClass>,
+}
+
+/// A model of a provider.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct Target {
+    /// The provider's configured name.
+    pub provider: String,
+    /// The model, as the provider names it.
+    pub model: String,
+}
+
+impl Target {
+    /// A model of a provider.
+    #[must_use]
+    pub fn new(provider: impl Into<String>, model: impl Into<String>) -> Target {
+        Target {
+            provider: provider.into(),
+            model: model.into(),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
