@@ -6,6 +6,7 @@
 //! the protocols that clients speak to us. Not for: MCP, prices, or deciding what a task is worth.
 
 pub mod chat;
+pub mod check;
 pub mod engine;
 pub mod failure;
 pub mod gateway;
