@@ -2,9 +2,10 @@
 //! For: the user's `config.toml` and a project's `callboard.toml`, which differ only in what they may set.
 //! Not for: deciding which file wins, or who is trusted.
 
-use crate::environment::check_passed_name;
 use crate::error::{ConfigError, Problem, Source, UntrustedKey, shown};
-use crate::keys::{KEYS, Key, Trust, Value, is_agent_name, nearest_key};
+use crate::keys::{Key, Trust};
+use crate::kind::{Kind, Value};
+use crate::tables::{Named, has_keys_below, named, nearest_key, siblings, written};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -40,8 +41,8 @@ pub(crate) struct Fault {
 #[derive(Debug, Default)]
 pub(crate) struct Parsed {
     pub entries: Vec<Entry>,
-    /// Names of `[agents.<name>]` with their first line.
-    pub agents: Vec<(String, usize)>,
+    /// Tables that the user named, such as `agents.<name>`, with their first line.
+    pub tables: Vec<(Vec<String>, usize)>,
     pub faults: Vec<Fault>,
 }
 
@@ -112,41 +113,35 @@ impl Walk<'_> {
     }
 
     fn item(&mut self, path: &mut Vec<String>, line: usize, value: &Spanned<DeValue<'_>>) {
-        if path.len() == 2 && path[0] == "agents" && !self.agent(&path[1], line) {
-            return;
-        }
-        if let [agents, _, env, variable] = path.as_slice()
-            && agents == "agents"
-            && env == "env"
-            && let Err(why) = check_passed_name(variable)
+        if let Some(named) = named(path)
+            && !self.name(named, path, line)
         {
-            self.fault(line, path, why.to_string());
             return;
         }
         if let Some(key) = Key::find(path) {
             self.value(path, key, line, value);
-        } else if !is_table_of_keys(path) {
+        } else if !has_keys_below(path) {
             self.unknown(path, line);
         } else if let DeValue::Table(inner) = value.get_ref() {
             self.table(path, inner);
         } else {
-            let message = format!("expected a table: write [{}]", shown(&path.join(".")));
+            let message = format!("expected a table: write [{}]", shown(&written(path)));
             self.fault(line, path, message);
         }
     }
 
-    fn agent(&mut self, name: &str, line: usize) -> bool {
-        if is_agent_name(name) && name != crate::settings::STAND_IN {
-            self.parsed.agents.push((name.to_owned(), line));
-            return true;
+    /// Whether the name at the end of `path` can be used; what it names is noted.
+    fn name(&mut self, named: &Named, path: &[String], line: usize) -> bool {
+        let name = path.last().map_or("", String::as_str);
+        match (named.check)(name) {
+            Ok(()) if named.is_table => self.parsed.tables.push((path.to_owned(), line)),
+            Ok(()) => {}
+            Err(message) => {
+                self.fault(line, path, message);
+                return false;
+            }
         }
-        let message = if name == crate::settings::STAND_IN {
-            "this name is taken by the embedded stand-in: choose another".to_owned()
-        } else {
-            "an agent's name uses a-z, 0-9, - and _, at most 40 characters".to_owned()
-        };
-        self.fault(line, &["agents".to_owned(), name.to_owned()], message);
-        false
+        true
     }
 
     fn value(
@@ -159,11 +154,14 @@ impl Walk<'_> {
         match key.kind.check(value.get_ref()) {
             Err(message) => self.fault(line, path, message),
             Ok(checked) => self.parsed.entries.push(Entry {
-                path: path.join("."),
+                path: written(path),
                 key,
-                value: checked,
                 line,
-                raw: shown(self.text.get(value.span()).unwrap_or_default()),
+                raw: match (&checked, key.kind) {
+                    (Value::Template(text), Kind::Secret | Kind::HeaderValue) => text.shown(),
+                    _ => shown(self.text.get(value.span()).unwrap_or_default()),
+                },
+                value: checked,
             }),
         }
     }
@@ -179,37 +177,10 @@ impl Walk<'_> {
     fn fault(&mut self, line: usize, path: &[String], message: String) {
         self.parsed.faults.push(Fault {
             line,
-            key: shown(&path.join(".")),
+            key: shown(&written(path)),
             message,
         });
     }
-}
-
-/// Whether keys live below this path: `run`, `agents`, `agents.<name>`.
-fn is_table_of_keys(path: &[String]) -> bool {
-    match path {
-        [only] => KEYS
-            .iter()
-            .any(|key| key.name.starts_with(&format!("{only}."))),
-        [first, _] => first == "agents",
-        [first, _, third] => first == "agents" && third == "env",
-        _ => false,
-    }
-}
-
-/// What could stand where an unknown key stands.
-fn siblings(path: &[String]) -> String {
-    let prefix = match path {
-        [first, _] if is_table_of_keys(&path[..1]) => format!("{first}."),
-        [first, _, ..] if first == "agents" => "agents.<name>.".to_owned(),
-        _ => String::new(),
-    };
-    let names: Vec<&str> = KEYS
-        .iter()
-        .map(|key| key.name)
-        .filter(|name| name.starts_with(&prefix))
-        .collect();
-    names.join(", ")
 }
 
 /// Reads a file that may be absent.

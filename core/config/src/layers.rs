@@ -5,7 +5,9 @@
 use crate::environment::Environment;
 use crate::error::{ConfigError, Problem, Source, Untrusted};
 use crate::file::{PROJECT_FILE, Parsed, ProjectFile, faults_to_problems, parse, read_text};
-use crate::keys::{KEYS, Key, Kind, Trust, Value, is_branch};
+use crate::forms::is_branch;
+use crate::keys::{KEYS, Key, Trust};
+use crate::kind::{Kind, Value};
 use crate::nearest::did_you_mean;
 use crate::projects::Projects;
 use std::collections::BTreeMap;
@@ -103,7 +105,8 @@ pub(crate) enum WhenUntrusted {
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
     pub values: BTreeMap<String, (Value, Source)>,
-    pub agents: BTreeMap<String, Source>,
+    /// Tables that somebody named, such as `agents.<name>`, with where that was first.
+    pub tables: BTreeMap<Vec<String>, Source>,
     pub problems: Vec<Problem>,
     pub warnings: Vec<String>,
     pub untrusted: Option<Untrusted>,
@@ -177,7 +180,7 @@ impl Layers {
                     .parsed
                     .entries
                     .retain(|entry| entry.key.trust == Trust::Safe);
-                found.parsed.agents.clear();
+                found.parsed.tables.clear();
             }
         }
         let home = environment.home().ok();
@@ -199,8 +202,8 @@ impl Layers {
     ) {
         self.problems
             .extend(faults_to_problems(&parsed.faults, &place));
-        for (name, line) in parsed.agents {
-            self.agents.entry(name).or_insert_with(|| place(line));
+        for (path, line) in parsed.tables {
+            self.named(path, place(line));
         }
         for entry in parsed.entries {
             self.set(
@@ -210,6 +213,23 @@ impl Layers {
                 place(entry.line),
                 &resolved,
             );
+        }
+    }
+
+    /// What is spent is limited by the user's budgets whatever a project says: its own stand beside them.
+    fn named(&mut self, path: Vec<String>, place: Source) {
+        let own = ["budgets", "limits"].contains(&path[0].as_str());
+        match self.tables.get(&path) {
+            Some(users) if own => {
+                let message = format!(
+                    "your own configuration has one of this name ({users}): a project's stands beside it, so give it \
+                     another name"
+                );
+                let key = crate::tables::written(&path);
+                self.problem(place, &key, message);
+            }
+            Some(_) => {}
+            None => drop(self.tables.insert(path, place)),
         }
     }
 

@@ -6,12 +6,17 @@ mod duration;
 mod environment;
 mod error;
 mod file;
+mod forms;
 mod keys;
+mod kind;
 mod layers;
+mod llm;
 mod nearest;
 mod projects;
 mod serve;
 mod settings;
+mod tables;
+mod take;
 mod template;
 mod vault;
 
@@ -19,8 +24,12 @@ pub use duration::{format_duration, parse_duration};
 pub use environment::{Environment, EnvironmentError, PLACES, check_task_env};
 pub use error::{ConfigError, Problem, RegisterError, Source, Untrusted, UntrustedKey};
 pub use file::{PROJECT_FILE, ProjectFile};
-pub use keys::{KEYS, Key, Kind, Trust, reference};
+pub use keys::{KEYS, Key, Trust, reference};
+pub use kind::Kind;
 pub use layers::{ConfigFile, Overrides, config_files};
+pub use llm::{
+    Cap, Model, ModelName, Models, Provider, Retention, Route, Timeouts, VENDORS, Vendor, vendor,
+};
 pub use nearest::did_you_mean;
 pub use projects::{Project, Projects};
 pub use serve::Serve;

@@ -4,8 +4,10 @@
 
 use crate::duration::format_duration;
 use crate::error::Source;
-use crate::keys::{Key, Kind, Trust};
-use crate::settings::{Setting, Take, row};
+use crate::keys::{Key, Trust};
+use crate::kind::Kind;
+use crate::settings::Setting;
+use crate::take::{Take, row};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -116,7 +118,12 @@ pub(crate) const KEYS: [Key; 16] = [
     ),
 ];
 
-const fn needed(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+pub(crate) const fn needed(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Key {
     Key {
         name,
         kind,

@@ -5,10 +5,11 @@
 use crate::duration::format_duration;
 use crate::environment::Environment;
 use crate::error::{ConfigError, Problem, Source, Untrusted, shown};
-use crate::keys::Value;
 use crate::layers::{Layers, Overrides, WhenUntrusted};
+use crate::llm::{Models, Problems};
 use crate::nearest::did_you_mean;
 use crate::serve::Serve;
+use crate::take::{Take, by_default, named_in, row};
 use crate::template::{Template, shown_values};
 use crate::vault::Vault;
 use std::collections::BTreeMap;
@@ -53,6 +54,8 @@ pub struct Config {
     pub serve: Serve,
     /// Who may use the servers.
     pub access: Access,
+    /// Which models may be asked, on which way, and for how much.
+    pub models: Models,
     /// What is written to standard error.
     pub log: Log,
     /// Things worth telling the user that stop nothing.
@@ -262,12 +265,13 @@ impl Config {
     ) -> Result<(Self, Option<Untrusted>), ConfigError> {
         let Layers {
             values,
-            agents,
+            tables,
             warnings,
             untrusted,
             ..
         } = layers;
         let mut take = Take(values);
+        let mut problems = Problems(Vec::new());
         let config = Self {
             board: match take.path("board") {
                 Some(said) => said,
@@ -278,15 +282,19 @@ impl Config {
                 command: take.words("tests.command"),
                 timeout: take.time("tests.timeout", Duration::from_secs(600)),
             },
-            vault: Vault::take(&mut take).map_err(|problem| ConfigError::Invalid {
-                problems: vec![problem],
-            })?,
+            vault: Vault::take(&mut take, &mut problems.0),
             serve: Serve::take(&mut take),
             access: access_settings(&mut take),
             log: log_settings(&mut take),
-            agents: agent_settings(&mut take, agents)?,
+            agents: agent_settings(&mut take, named_in(&tables, "agents"), &mut problems.0),
+            models: Models::take(&mut take, &mut problems, &tables),
             warnings,
         };
+        if !problems.0.is_empty() {
+            return Err(ConfigError::Invalid {
+                problems: problems.0,
+            });
+        }
         Ok((config, untrusted))
     }
 
@@ -417,24 +425,13 @@ impl Config {
         rows.extend(self.vault.rows());
         rows.extend(access_rows(&self.access));
         rows.extend(self.serve.rows());
+        rows.extend(self.models.rows());
         rows.push(row("log.level", &self.log.level, |l| l.as_str().to_owned()));
         rows.push(row("log.format", &self.log.format, |f| {
             f.as_str().to_owned()
         }));
         rows
     }
-}
-
-pub(crate) fn row<T>(
-    name: &str,
-    setting: &Setting<T>,
-    text: impl Fn(&T) -> String,
-) -> (String, String, Source) {
-    (
-        name.to_owned(),
-        text(&setting.value),
-        setting.source.clone(),
-    )
 }
 
 pub(crate) fn command_line(words: &[String]) -> String {
@@ -462,13 +459,6 @@ fn agent_name_of(program: &str) -> String {
         return "agent".to_owned();
     }
     trimmed.to_owned()
-}
-
-fn by_default<T>(value: T) -> Setting<T> {
-    Setting {
-        value,
-        source: Source::Default,
-    }
 }
 
 fn run_settings(take: &mut Take) -> Run {
@@ -533,18 +523,18 @@ fn log_settings(take: &mut Take) -> Log {
     }
 }
 
-fn agent_settings(
+fn agent_settings<'t>(
     take: &mut Take,
-    declared: BTreeMap<String, Source>,
-) -> Result<BTreeMap<String, Agent>, ConfigError> {
+    declared: impl Iterator<Item = (&'t str, &'t Source)>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Agent> {
     let mut agents = BTreeMap::new();
-    let mut problems = Vec::new();
     for (name, place) in declared {
         let key = |field: &str| format!("agents.{name}.{field}");
         let said = take.words(&key("command"));
         let Some(command) = said.value else {
             problems.push(Problem {
-                place,
+                place: place.clone(),
                 key: key("command"),
                 message: "this agent has no command: add command = [\"program\", \"argument\"]"
                     .to_owned(),
@@ -559,104 +549,9 @@ fn agent_settings(
             pass_env: take.words(&key("pass_env")).map(Option::unwrap_or_default),
             env: take.variables(&key("env")),
             timeout: take.time_if(&key("timeout")),
-            name: name.clone(),
+            name: name.to_owned(),
         };
-        agents.insert(name, agent);
+        agents.insert(name.to_owned(), agent);
     }
-    if problems.is_empty() {
-        return Ok(agents);
-    }
-    Err(ConfigError::Invalid { problems })
-}
-
-impl<T> Setting<T> {
-    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
-        Setting {
-            value: change(self.value),
-            source: self.source,
-        }
-    }
-}
-
-/// Takes checked values out of the layers. A kind is checked before its value gets here, so a value of another kind
-/// can only mean "nothing said".
-pub(crate) struct Take(BTreeMap<String, (Value, Source)>);
-
-impl Take {
-    fn said<T>(&mut self, key: &str, read: impl FnOnce(Value) -> Option<T>) -> Setting<Option<T>> {
-        match self.0.remove(key) {
-            Some((value, source)) => Setting {
-                value: read(value),
-                source,
-            },
-            None => by_default(None),
-        }
-    }
-
-    pub(crate) fn number(&mut self, key: &str, default: u32) -> Setting<u32> {
-        self.said(key, |value| match value {
-            Value::Number(n) => u32::try_from(n).ok(),
-            _ => None,
-        })
-        .map(|said| said.unwrap_or(default))
-    }
-
-    fn switch(&mut self, key: &str, default: bool) -> Setting<bool> {
-        self.said(key, |value| match value {
-            Value::Switch(on) => Some(on),
-            _ => None,
-        })
-        .map(|said| said.unwrap_or(default))
-    }
-
-    pub(crate) fn text(&mut self, key: &str) -> Setting<Option<String>> {
-        self.said(key, |value| match value {
-            Value::Text(text) => Some(text),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn words(&mut self, key: &str) -> Setting<Option<Vec<String>>> {
-        self.said(key, |value| match value {
-            Value::Words(words) => Some(words),
-            _ => None,
-        })
-    }
-
-    fn variables(&mut self, table: &str) -> BTreeMap<String, Template> {
-        let prefix = format!("{table}.");
-        let names: Vec<String> = self
-            .0
-            .keys()
-            .filter_map(|key| key.strip_prefix(&prefix))
-            .map(str::to_owned)
-            .collect();
-        let value = |name: String| match self.0.remove(&format!("{prefix}{name}")) {
-            Some((Value::Template(value), _)) => Some((name, value)),
-            _ => None,
-        };
-        names.into_iter().filter_map(value).collect()
-    }
-
-    fn time_if(&mut self, key: &str) -> Setting<Option<Duration>> {
-        self.said(key, |value| match value {
-            Value::Time(length) => Some(length),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn time(&mut self, key: &str, default: Duration) -> Setting<Duration> {
-        self.time_if(key).map(|said| said.unwrap_or(default))
-    }
-
-    pub(crate) fn path(&mut self, key: &str) -> Option<Setting<PathBuf>> {
-        let said = self.said(key, |value| match value {
-            Value::Path(path) => Some(path),
-            _ => None,
-        });
-        said.value.map(|value| Setting {
-            value,
-            source: said.source,
-        })
-    }
+    agents
 }

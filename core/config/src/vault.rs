@@ -3,7 +3,8 @@
 //! Not for: reading a passphrase or running anything (the crew does).
 
 use crate::error::{Problem, Source};
-use crate::settings::{Setting, Take, row};
+use crate::settings::Setting;
+use crate::take::{Take, row};
 use std::path::PathBuf;
 
 /// The keys.
@@ -31,7 +32,7 @@ pub enum Passphrase {
 }
 
 impl Vault {
-    pub(crate) fn take(take: &mut Take) -> Result<Self, Problem> {
+    pub(crate) fn take(take: &mut Take, problems: &mut Vec<Problem>) -> Self {
         let file = take.path(FILE).map_or(
             Setting {
                 value: None,
@@ -46,7 +47,7 @@ impl Vault {
         let (file, command) = (&vault.passphrase_file, &vault.passphrase_command);
         let both = file.value.is_some() && command.value.is_some();
         if both && rank(&file.source) == rank(&command.source) {
-            return Err(Problem {
+            problems.push(Problem {
                 place: command.source.clone(),
                 key: COMMAND.to_owned(),
                 message: format!(
@@ -55,7 +56,7 @@ impl Vault {
                 ),
             });
         }
-        Ok(vault)
+        vault
     }
 
     /// The one that holds: of two in different places, what was said closer to the command.

@@ -7,7 +7,9 @@
     reason = "tests write files and fail loudly"
 )]
 
-use callboard_config::{Config, Environment, KEYS, Kind, Overrides, Passphrase, Projects, Trust};
+use callboard_config::{
+    Config, Environment, KEYS, Key, Kind, Overrides, Passphrase, Projects, Trust,
+};
 use std::path::PathBuf;
 
 struct Rig {
@@ -212,9 +214,20 @@ fn each_setting_takes_a_secret_or_says_why_not() {
         ("log.format", Err(SHOWN)),
     ];
     let named: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
-    let there: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+    // Those of models have their own test.
+    let models = [
+        "providers",
+        "routes",
+        "budgets",
+        "limits",
+        "prices",
+        "llm",
+        "gateway",
+    ];
+    let here = |key: &&Key| !models.contains(&key.name.split('.').next().unwrap());
+    let there: Vec<&str> = KEYS.iter().filter(here).map(|key| key.name).collect();
     assert_eq!(named, there, "every setting has its row");
-    for (key, (name, expected)) in KEYS.iter().zip(table) {
+    for (key, (name, expected)) in KEYS.iter().filter(here).zip(table) {
         assert_eq!(key.kind.takes_secrets(), expected.is_ok(), "{name}");
         assert_eq!(
             key.kind.allowed().contains("${vault:NAME}"),
