@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// What each crate may import of ours. A server uses the core and never another server.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("callboard-redact", &[]),
     ("callboard-store", &["callboard-redact"]),
     ("callboard-config", &[]),
@@ -65,6 +65,19 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "callboard-telemetry",
         ],
     ),
+    (
+        "callboard-models",
+        &[
+            "callboard-config",
+            "callboard-console",
+            "callboard-limits",
+            "callboard-redact",
+            "callboard-routing",
+            "callboard-scheduling",
+            "callboard-store",
+            "callboard-telemetry",
+        ],
+    ),
     ("callboard-assigner-server", CORE),
     ("callboard-roadmap-server", CORE),
     ("callboard", ANY),
@@ -77,6 +90,7 @@ const CORE: &[&str] = &[
     "callboard-crew",
     "callboard-limits",
     "callboard-mcp",
+    "callboard-models",
     "callboard-redact",
     "callboard-roadmap",
     "callboard-routing",

@@ -9,6 +9,7 @@ mod example;
 mod hidden;
 mod init;
 mod out;
+mod prices;
 mod questions;
 mod run;
 mod serve;
@@ -65,6 +66,8 @@ enum Command {
     Questions(questions::QuestionsArgs),
     /// Answer a question; the call that asked it goes on when it is made again.
     Answer(questions::AnswerArgs),
+    /// Show what models cost, and put newer prices in force.
+    Prices(prices::PricesArgs),
     /// Keep secrets, such as API keys, encrypted; configuration names them, agents get them.
     Vault(vault::VaultArgs),
 }
@@ -159,6 +162,7 @@ fn dispatch(
         Command::Trust(args) => trust::trust(&args, &environment, out),
         Command::Questions(args) => questions::questions(&args, &environment, out),
         Command::Answer(args) => questions::answer(&args, &environment, out),
+        Command::Prices(args) => prices::prices(&args, &environment, out),
         Command::Vault(args) => vault::vault(&args, &environment, out),
     }
 }

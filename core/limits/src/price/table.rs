@@ -124,6 +124,13 @@ impl PriceTable {
                 .is_some_and(|names| names.is_local(model))
     }
 
+    /// Whether a model that a program on the user's own machine offers runs elsewhere all the same, by its name.
+    #[must_use]
+    pub fn runs_elsewhere(&self, provider: &str, model: &str) -> bool {
+        let names = self.providers.get(self.provider(provider));
+        names.is_some_and(|names| names.local && !names.is_local(model))
+    }
+
     /// The name that the table knows a provider by.
     fn provider<'a>(&'a self, name: &'a str) -> &'a str {
         let known = self

@@ -5,6 +5,7 @@
 mod access;
 mod board;
 mod configuration;
+mod models;
 mod probe;
 mod programs;
 mod projects;
@@ -157,6 +158,7 @@ fn examine(args: &DoctorArgs, environment: &Environment) -> Answer {
     checks.extend(crate::vault::standing(environment));
     if let Ok((config, _)) = &config {
         checks.extend(access::checks(environment, config));
+        checks.extend(models::checks(environment, config));
     }
     checks.extend(projects::checks(environment));
     let settings = config

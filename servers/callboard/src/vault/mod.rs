@@ -303,6 +303,12 @@ impl Desk {
                 }
             }
         }
+        for provider in self.config.models.providers.values() {
+            for name in provider.secrets() {
+                let user = format!("providers.{}", provider.name);
+                uses.entry(name).or_default().push(user);
+            }
+        }
         uses
     }
 }

@@ -18,7 +18,9 @@ pub(crate) fn standing(environment: &Environment) -> Vec<Check> {
         return Vec::new();
     };
     let named = config.agents.values().flat_map(|agent| agent.env.values());
-    let named: BTreeSet<String> = named.flat_map(|template| template.names()).collect();
+    let mut named: BTreeSet<String> = named.flat_map(|template| template.names()).collect();
+    let providers = config.models.providers.values();
+    named.extend(providers.flat_map(callboard_config::Provider::secrets));
     match look(environment, &config, &named) {
         Ok(checks) => checks,
         Err(why) => vec![Check::new(GROUP, "vault", State::Problem, why)],
