@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::actor::{self, Actor};
-use crate::{Conn, StoreError};
+use crate::{Conn, Durability, StoreError};
 
 /// What a writer can do with a queued operation.
 pub(crate) trait Job: Send {
@@ -20,12 +20,16 @@ pub(crate) trait Job: Send {
     /// Who asked for it.
     fn actor(&self) -> Arc<Actor>;
 
+    /// What its commit has to survive.
+    fn durability(&self) -> Durability;
+
     /// Answers the caller: with the operation's own result, or with what made it void.
     fn finish(self: Box<Self>, void: Option<&StoreError>);
 }
 
 /// Boxes an operation, in the name of whoever is at work now, and returns the end where its answer arrives.
 pub(crate) fn job<T, E>(
+    durability: Durability,
     op: impl Fn(&mut dyn Conn) -> Result<T, E> + Send + 'static,
 ) -> (Box<dyn Job>, oneshot::Receiver<Result<T, E>>)
 where
@@ -35,6 +39,7 @@ where
     let (reply, answer) = oneshot::channel();
     let job = Box::new(Queued {
         op,
+        durability,
         actor: actor::current(),
         result: None,
         reply,
@@ -44,6 +49,7 @@ where
 
 struct Queued<F, T, E> {
     op: F,
+    durability: Durability,
     actor: Arc<Actor>,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -64,6 +70,10 @@ where
 
     fn actor(&self) -> Arc<Actor> {
         Arc::clone(&self.actor)
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
     }
 
     fn finish(self: Box<Self>, void: Option<&StoreError>) {

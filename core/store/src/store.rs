@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::job::job;
 use crate::signal::CloseChanges;
 use crate::sqlite::Engine;
-use crate::{Conn, Migration, OpenError, Options, StoreError};
+use crate::{Conn, Durability, Migration, OpenError, Options, StoreError};
 
 /// An open store. Clones share it; when the last is dropped, what is queued is still run and committed.
 #[derive(Clone)]
@@ -63,7 +63,53 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (job, answer) = job(op);
+        self.write_as(Durability::Full, op).await
+    }
+
+    /// As [`write`](Self::write), for what may be lost with the machine's power, though never with this process: a
+    /// commit whose operations are all of this kind does not wait for the disk. An ordinary write that shares the
+    /// commit, or comes later, by whichever process, takes all before it to the disk with it. Nothing is ever half
+    /// there.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_relaxed<T, E>(
+        &self,
+        op: impl Fn(&mut dyn Conn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write_as(Durability::Normal, op).await
+    }
+
+    /// As [`write_relaxed`](Self::write_relaxed), for whoever can't wait, such as a destructor: the operation is
+    /// queued behind those that were queued before, and runs; what becomes of it is not told.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when as many operations wait as may, [`StoreError::Closed`].
+    pub fn post_relaxed<E>(
+        &self,
+        op: impl Fn(&mut dyn Conn) -> Result<(), E> + Send + 'static,
+    ) -> Result<(), StoreError>
+    where
+        E: From<StoreError> + Send + 'static,
+    {
+        let (job, _) = job(Durability::Normal, op);
+        self.engine.submit_now(job)
+    }
+
+    async fn write_as<T, E>(
+        &self,
+        durability: Durability,
+        op: impl Fn(&mut dyn Conn) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (job, answer) = job(durability, op);
         self.engine.submit(job).await?;
         answer
             .await
@@ -85,7 +131,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (job, answer) = job(op);
+        let (job, answer) = job(Durability::Full, op);
         self.engine.submit_blocking(job)?;
         answer
             .blocking_recv()

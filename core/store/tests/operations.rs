@@ -324,3 +324,23 @@ fn two_handles_of_one_process_share_a_board() {
         .unwrap();
     assert_eq!(items(&board.reopen().store), 3);
 }
+
+#[tokio::test]
+async fn relaxed_writes_are_in_order_with_the_others_and_posted_ones_run() {
+    let board = board();
+    let held = hold(&board.store);
+    let set = |value: i64| {
+        move |conn: &mut dyn Conn| -> Result<(), StoreError> {
+            let sql = "UPDATE item SET value = value * 10 + ?1 WHERE name = 'counter'";
+            conn.execute(sql, params![value]).map(drop)
+        }
+    };
+    queue_and_leave(&board.store, set(1));
+    board.store.post_relaxed(set(2)).unwrap();
+    queue_and_leave(&board.store, set(3));
+    drop(held);
+    board.store.write_relaxed(set(4)).await.unwrap();
+    let board = board.reopen();
+    let counter = "SELECT value FROM item WHERE name = 'counter'";
+    assert_eq!(number(&board.store, counter), 1_234);
+}

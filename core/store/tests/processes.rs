@@ -60,6 +60,22 @@ fn write_for_ever(store: &Store) {
     }
 }
 
+/// The same with writes that do not wait for the disk.
+fn write_relaxed_for_ever(store: &Store) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let me = std::process::id();
+    for n in 0.. {
+        let name = format!("{me}-{n}");
+        let written = name.clone();
+        runtime
+            .block_on(store.write_relaxed(move |conn| insert(conn, &written)))
+            .unwrap();
+        println!("acked {name}");
+    }
+}
+
 #[test]
 #[ignore = "not a test: what the children of the tests below run"]
 fn child() {
@@ -77,6 +93,7 @@ fn child() {
             .write_blocking(|conn| insert(conn, "by a child"))
             .unwrap(),
         "write for ever" => write_for_ever(&store),
+        "write relaxed for ever" => write_relaxed_for_ever(&store),
         other => panic!("unknown role {other}"),
     }
 }
@@ -174,10 +191,19 @@ fn writes_of_many_processes_lose_nothing() {
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
+    survives_kills("write for ever");
+}
+
+#[test]
+fn what_was_acknowledged_without_waiting_for_the_disk_survives_a_kill() {
+    survives_kills("write relaxed for ever");
+}
+
+fn survives_kills(role: &str) {
     let dir = tempfile::tempdir().unwrap();
     let mut acked = BTreeSet::new();
     for round in 1..=15 {
-        for mut process in start_all("write for ever", dir.path(), 2) {
+        for mut process in start_all(role, dir.path(), 2) {
             acked.extend(process.acked().take(round * 7));
             process.child.kill().unwrap();
             acked.extend(process.acked());

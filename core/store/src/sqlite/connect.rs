@@ -69,16 +69,24 @@ pub(super) fn writer(
 ) -> Result<Connection, StoreError> {
     let db = open(path, limit)?;
     write_ahead(&db, limit)?;
-    let synchronous = match durability {
-        Durability::Full => "FULL",
-        Durability::Normal => "NORMAL",
-    };
-    db.execute_batch(&format!(
-        "PRAGMA synchronous={synchronous}; PRAGMA cache_size=-8192;
-         PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216;"
-    ))
+    synchronous(&db, durability)?;
+    db.execute_batch(
+        "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216;",
+    )
     .map_err(engine_error)?;
     Ok(db)
+}
+
+/// What commits from now on survive. Not within a transaction.
+///
+/// In write-ahead logging a commit with NORMAL appends to the log without waiting for the disk, and the next commit
+/// with FULL flushes the log with all that stands in it; a checkpoint flushes it before it touches the file either way.
+pub(super) fn synchronous(db: &Connection, durability: Durability) -> Result<(), StoreError> {
+    let level = match durability {
+        Durability::Full => "PRAGMA synchronous=FULL",
+        Durability::Normal => "PRAGMA synchronous=NORMAL",
+    };
+    db.execute_batch(level).map_err(engine_error)
 }
 
 /// A connection that refuses to write.

@@ -63,7 +63,7 @@ impl Engine {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("board-writer".to_owned())
-            .spawn(move || writer::serve(&db, jobs, announcer))
+            .spawn(move || writer::serve(&db, durability, jobs, announcer))
             .map_err(|error| StoreError::Engine(format!("no thread for the writer: {error}")))?;
         Ok(Self {
             snapshots: Readers::new(path.clone(), readers, limit),
@@ -86,6 +86,18 @@ impl Engine {
     pub(crate) async fn submit(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.send(job).await.map_err(|_| StoreError::Closed)
+    }
+
+    /// Queues without waiting for a place.
+    pub(crate) fn submit_now(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        use mpsc::error::TrySendError;
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => StoreError::Busy {
+                waited: Duration::ZERO,
+            },
+            TrySendError::Closed(_) => StoreError::Closed,
+        })
     }
 
     pub(crate) fn submit_blocking(&self, job: Box<dyn Job>) -> Result<(), StoreError> {

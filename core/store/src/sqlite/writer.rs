@@ -11,9 +11,10 @@ use rusqlite::{Connection, Statement};
 use tokio::sync::mpsc::Receiver;
 
 use super::conn::{SqliteConn, engine_error};
-use crate::StoreError;
+use super::connect;
 use crate::job::Job;
 use crate::signal::Announcer;
+use crate::{Durability, StoreError};
 
 /// Operations in one commit at most: enough that the disk's flush no longer matters (measured: 128
 /// waiting callers reach 80 % of the throughput without flushes).
@@ -22,8 +23,16 @@ const BATCH: usize = 256;
 const BATCH_TIME: Duration = Duration::from_millis(20);
 
 /// Runs jobs until the queue is closed and empty.
-pub(super) fn serve(db: &Connection, mut queue: Receiver<Box<dyn Job>>, announcer: Announcer) {
-    let mut writer = match Writer::new(db, announcer) {
+///
+/// `durability` is the connection's own. Where that is full, a commit of operations that all are content with less
+/// does without waiting for the disk.
+pub(super) fn serve(
+    db: &Connection,
+    durability: Durability,
+    mut queue: Receiver<Box<dyn Job>>,
+    announcer: Announcer,
+) {
+    let mut writer = match Writer::new(db, durability, announcer) {
         Ok(writer) => writer,
         Err(error) => return refuse_all(&mut queue, &error),
     };
@@ -42,6 +51,10 @@ pub(super) fn serve(db: &Connection, mut queue: Receiver<Box<dyn Job>>, announce
 struct Writer<'c> {
     db: &'c Connection,
     announcer: Announcer,
+    /// The most that a commit here survives.
+    most: Durability,
+    /// What the next one survives.
+    now: Durability,
     batch_time: Duration,
     begin: Statement<'c>,
     commit: Statement<'c>,
@@ -61,11 +74,17 @@ enum Step {
 }
 
 impl<'c> Writer<'c> {
-    fn new(db: &'c Connection, announcer: Announcer) -> Result<Self, StoreError> {
+    fn new(
+        db: &'c Connection,
+        durability: Durability,
+        announcer: Announcer,
+    ) -> Result<Self, StoreError> {
         let prepare = |sql| db.prepare(sql).map_err(engine_error);
         Ok(Self {
             db,
             announcer,
+            most: durability,
+            now: durability,
             batch_time: BATCH_TIME,
             begin: prepare("BEGIN IMMEDIATE")?,
             commit: prepare("COMMIT")?,
@@ -80,6 +99,7 @@ impl<'c> Writer<'c> {
     /// of the rest can run either.
     fn round(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), StoreError> {
         self.undo_all()?;
+        self.settle_durability(jobs)?;
         run(&mut self.begin)?;
         let before = self.db.total_changes();
         let (ran, keep) = match self.run_jobs(jobs) {
@@ -102,6 +122,21 @@ impl<'c> Writer<'c> {
         answer(jobs.drain(..ran), ended.as_ref().err());
         if changed {
             self.announcer.others();
+        }
+        Ok(())
+    }
+
+    /// The strictest of the jobs decides: which of them make it into this commit is seen too late to choose.
+    fn settle_durability(&mut self, jobs: &[Box<dyn Job>]) -> Result<(), StoreError> {
+        let strict = jobs.iter().any(|job| job.durability() == Durability::Full);
+        let wanted = if strict {
+            self.most
+        } else {
+            Durability::Normal
+        };
+        if wanted != self.now {
+            connect::synchronous(self.db, wanted)?;
+            self.now = wanted;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@ use std::sync::{Arc, mpsc};
 use tempfile::TempDir;
 
 use super::*;
+use crate::Durability;
 use crate::job::job;
 use crate::params;
 
@@ -22,7 +23,7 @@ fn engine(dir: &TempDir, readers: usize) -> Engine {
 }
 
 fn insert(engine: &Engine) -> Result<(), StoreError> {
-    let (job, answer) = job(|conn| {
+    let (job, answer) = job(Durability::Full, |conn| {
         conn.execute("INSERT INTO item VALUES ('a')", params![])
             .map(drop)
     });
@@ -88,7 +89,7 @@ fn closing_waits_for_the_operation_that_runs() {
     let path = engine.path().to_owned();
     let (started, has_started) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
-    let (job, mut answer) = job(move |conn| {
+    let (job, mut answer) = job(Durability::Full, move |conn| {
         started.send(()).unwrap();
         let _ = released.recv();
         conn.execute("INSERT INTO item VALUES ('a')", params![])

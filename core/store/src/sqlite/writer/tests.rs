@@ -5,26 +5,31 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::Conn;
 use crate::job::job;
 use crate::params;
 use crate::signal::Changes;
 use crate::sqlite::connect;
-use crate::{Conn, Durability};
 
 type Answer = oneshot::Receiver<Result<(), StoreError>>;
 type Jobs = Vec<Box<dyn Job>>;
 
 struct Bench {
     _dir: TempDir,
+    durability: Durability,
     db: Connection,
     commits: Arc<AtomicU32>,
 }
 
 fn bench() -> Bench {
+    bench_of(Durability::Normal)
+}
+
+fn bench_of(durability: Durability) -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("board.db");
     connect::create(&path).unwrap();
-    let mut db = connect::writer(&path, Durability::Normal, Duration::from_secs(30)).unwrap();
+    let mut db = connect::writer(&path, durability, Duration::from_secs(30)).unwrap();
     db.execute_batch(
         "CREATE TABLE item (name TEXT UNIQUE, body BLOB) STRICT;
          CREATE TABLE child (item TEXT REFERENCES item (name) DEFERRABLE INITIALLY DEFERRED) STRICT;",
@@ -39,6 +44,7 @@ fn bench() -> Bench {
     .unwrap();
     Bench {
         _dir: dir,
+        durability,
         db,
         commits,
     }
@@ -47,12 +53,24 @@ fn bench() -> Bench {
 impl Bench {
     /// Rounds until every job is answered; no limit on how long a batch may take.
     fn work(&self, jobs: &mut Jobs) -> Result<(), StoreError> {
-        let mut writer = Writer::new(&self.db, Announcer::new(Changes::new(), None)).unwrap();
+        let mut writer = self.writer();
         writer.batch_time = Duration::MAX;
         while !jobs.is_empty() {
             writer.round(jobs)?;
         }
         Ok(())
+    }
+
+    fn writer(&self) -> Writer<'_> {
+        let announcer = Announcer::new(Changes::new(), None);
+        Writer::new(&self.db, self.durability, announcer).unwrap()
+    }
+
+    /// What the connection's last commit waited for: 2 is FULL, 1 is NORMAL.
+    fn synchronous(&self) -> i64 {
+        self.db
+            .query_row("PRAGMA synchronous", [], |row| row.get(0))
+            .unwrap()
     }
 
     fn names(&self) -> Vec<String> {
@@ -73,7 +91,7 @@ fn queue(
     jobs: &mut Jobs,
     op: impl Fn(&mut dyn Conn) -> Result<(), StoreError> + Send + 'static,
 ) -> Answer {
-    let (job, answer) = job(op);
+    let (job, answer) = job(Durability::Full, op);
     jobs.push(job);
     answer
 }
@@ -265,7 +283,7 @@ fn operations_cannot_touch_the_shared_transaction() {
 #[test]
 fn a_batch_that_holds_the_lock_too_long_is_committed_in_parts() {
     let bench = bench();
-    let mut writer = Writer::new(&bench.db, Announcer::new(Changes::new(), None)).unwrap();
+    let mut writer = bench.writer();
     writer.batch_time = Duration::ZERO;
     let mut jobs = Jobs::new();
     let mut first = queue(&mut jobs, |conn| insert(conn, "a"));
@@ -288,10 +306,60 @@ fn a_panic_while_a_result_is_dropped_does_not_end_the_writer() {
     }
     let bench = bench();
     let mut jobs = Jobs::new();
-    let (thrown, answer) = job(|_| Ok::<_, StoreError>(Grenade));
+    let (thrown, answer) = job(Durability::Full, |_| Ok::<_, StoreError>(Grenade));
     drop(answer);
     jobs.push(thrown);
     let mut after = queue(&mut jobs, |conn| insert(conn, "c"));
     bench.work(&mut jobs).unwrap();
     assert!(after.try_recv().unwrap().is_ok());
+}
+
+/// One commit of inserts of these kinds; answers what it waited for.
+fn commit_of(bench: &Bench, writer: &mut Writer<'_>, kinds: &[Durability]) -> i64 {
+    let before = bench.commits();
+    let mut jobs = Jobs::new();
+    let mut answers = Vec::new();
+    for durability in kinds {
+        let (job, answer) = job(*durability, |conn: &mut dyn Conn| {
+            conn.execute("INSERT INTO item (body) VALUES (NULL)", params![])
+        });
+        jobs.push(job);
+        answers.push(answer);
+    }
+    while !jobs.is_empty() {
+        writer.round(&mut jobs).unwrap();
+    }
+    for mut answer in answers {
+        assert_eq!(answer.try_recv().unwrap().unwrap(), 1);
+    }
+    assert_eq!(bench.commits(), before + 1);
+    bench.synchronous()
+}
+
+#[test]
+fn only_a_commit_that_nobody_wants_on_the_disk_does_without() {
+    use Durability::{Full, Normal};
+    let bench = bench_of(Full);
+    let mut writer = bench.writer();
+    writer.batch_time = Duration::MAX;
+    for (kinds, waited_for) in [
+        (&[Full][..], 2),
+        (&[Normal], 1),
+        (&[Normal, Normal], 1),
+        (&[Normal, Full, Normal], 2),
+        (&[Normal], 1),
+        (&[Full, Full], 2),
+    ] {
+        let seen = commit_of(&bench, &mut writer, kinds);
+        assert_eq!(seen, waited_for, "{kinds:?}");
+    }
+}
+
+#[test]
+fn a_file_that_never_waits_for_the_disk_does_not_begin_to() {
+    use Durability::{Full, Normal};
+    let bench = bench_of(Normal);
+    let mut writer = bench.writer();
+    assert_eq!(commit_of(&bench, &mut writer, &[Full]), 1);
+    assert_eq!(commit_of(&bench, &mut writer, &[Normal]), 1);
 }
