@@ -201,7 +201,10 @@ async fn answers_are_handed_on_byte_for_byte() {
             headers: vec![("content-type", "application/json")],
             body: body.into_bytes(),
         };
-        let answer = provider.pass(request).await.unwrap();
+        let answer = provider
+            .pass(request, &http::HeaderMap::new())
+            .await
+            .unwrap();
         assert_eq!(answer.head.status, status);
         assert_eq!(answer.head.request_id().as_deref(), Some("req_1"));
         let bytes = answer.body.whole(1024 * 1024).await.unwrap();

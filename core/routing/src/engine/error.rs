@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use callboard_limits::{Denied, LimitError};
+use callboard_limits::{Denied, Frees, LimitError};
 use callboard_store::StoreError;
 use callboard_telemetry::MicroDollars;
 
@@ -54,6 +54,36 @@ pub enum CallError {
 impl From<StoreError> for CallError {
     fn from(error: StoreError) -> Self {
         CallError::Board(error.into())
+    }
+}
+
+impl CallError {
+    /// The same as a failure, for those who have words for nothing else: a client of the gateway, a stream that is
+    /// under way.
+    #[must_use]
+    pub fn into_failure(self) -> Failure {
+        let message = self.to_string();
+        let (kind, retry_after_ms) = match self {
+            CallError::Failed { failure, .. } => return failure,
+            CallError::Unknown { .. } => (FailureKind::NoSuchModel, None),
+            CallError::Denied(denied) => match denied.frees {
+                Frees::At(at) => {
+                    let ms = u64::try_from(at.saturating_sub(denied.at)).unwrap_or(0);
+                    (FailureKind::RateLimited, Some(ms))
+                }
+                Frees::WhenACallEnds => (FailureKind::RateLimited, Some(1_000)),
+                Frees::Never => (FailureKind::QuotaExhausted, None),
+            },
+            CallError::Nobody(nobody) => match nobody.retry_in_ms {
+                Some(ms) => (FailureKind::Overloaded, Some(ms)),
+                None => (FailureKind::BadRequest, None),
+            },
+            CallError::Confirm { .. } => (FailureKind::Forbidden, None),
+            CallError::Board(_) => (FailureKind::Server, None),
+        };
+        let mut failure = Failure::new(kind, message);
+        failure.retry_after_ms = retry_after_ms;
+        failure
     }
 }
 

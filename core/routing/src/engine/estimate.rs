@@ -11,6 +11,8 @@ use crate::route::Offer;
 /// Tokens of an answer where neither the request nor the settings bound it. It is also what Anthropic's wire, which
 /// wants a number, is told.
 pub const USUAL_OUTPUT: u64 = 8_192;
+/// Thousandths of a token that an ASCII character has.
+pub(super) const ASCII: u64 = 270;
 /// Tokens of a picture whose size is not seen.
 const PICTURE: u64 = 1_600;
 /// Tokens that a message costs beside its words.
@@ -75,7 +77,12 @@ pub fn text(words: &str) -> u64 {
 }
 
 /// The same of UTF-8 that nobody checked.
-pub(super) fn bytes(words: &[u8]) -> u64 {
+fn bytes(words: &[u8]) -> u64 {
+    thousandths(words).div_ceil(1_000)
+}
+
+/// The same in thousandths, which add up.
+pub(super) fn thousandths(words: &[u8]) -> u64 {
     let (mut latin, mut letters, mut signs, mut rare) = (0_u64, 0_u64, 0_u64, 0_u64);
     for byte in words {
         latin += u64::from(*byte < 0x80);
@@ -84,8 +91,8 @@ pub(super) fn bytes(words: &[u8]) -> u64 {
         signs += u64::from(matches!(byte, 0xe0..=0xef));
         rare += u64::from(*byte >= 0xf0);
     }
-    // Thousandths: ASCII, accented and Greek or Cyrillic letters, Chinese and the like, emoji.
-    (latin * 270 + letters * 550 + signs * 900 + rare * 2_000).div_ceil(1_000)
+    // ASCII, accented and Greek or Cyrillic letters, Chinese and the like, emoji.
+    latin * ASCII + letters * 550 + signs * 900 + rare * 2_000
 }
 
 /// By the rule of Anthropic's: a token for 750 pixels, of a picture that is made smaller first if it is large.

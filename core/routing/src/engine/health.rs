@@ -32,6 +32,15 @@ struct State {
 }
 
 impl Health {
+    /// What is known. Where that is old, somebody looks beside the call, for those that come after it.
+    pub(super) fn known_for(&self, log: &CallLog, now: i64) -> Arc<Known> {
+        if self.due() {
+            let (health, log) = (self.clone(), log.clone());
+            tokio::spawn(async move { health.look(&log, now).await });
+        }
+        self.known()
+    }
+
     /// What is known after a look, if it was time for one.
     pub(super) async fn fresh(&self, log: &CallLog, now: i64) -> Arc<Known> {
         if self.due() {

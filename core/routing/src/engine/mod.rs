@@ -5,20 +5,35 @@
 //! or talking to a provider (`upstream`).
 
 mod ask;
+mod attempt;
+mod complete;
+mod detail;
 mod error;
 mod estimate;
 mod explain;
+mod flights;
 mod health;
 mod next;
+mod pass;
+mod passing;
 mod router;
+mod run;
 mod settings;
 mod standing;
+mod stream;
+mod text;
+mod used;
 
 pub use ask::{Ask, Terms, Wanted, Who};
+pub use complete::Answered;
+pub use detail::row_of;
 pub use error::{CallError, Hop, Nobody};
 pub use estimate::{USUAL_OUTPUT, input_tokens, output_tokens};
 pub use explain::{Considered, Explained};
 pub use next::{Patience, Plight, Step, next};
+pub use pass::Passed;
+pub use passing::{Passing, What};
 pub use router::Router;
 pub use settings::{Parts, Provider, RouteSettings, Settings, Target};
 pub use standing::Standing;
+pub use stream::Answering;

@@ -3,7 +3,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use callboard_store::Ids;
+
 use super::explain::{Question, considered, demanded};
+use super::flights::Flights;
 use super::health::Health;
 use super::settings::{Parts, Provider, Settings};
 use super::{Ask, CallError, Explained, Wanted, estimate};
@@ -21,6 +24,8 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     settings: RwLock<Arc<Settings>>,
     pub(super) health: Health,
+    pub(super) ids: Ids,
+    pub(super) flights: Flights,
 }
 
 impl std::fmt::Debug for Router {
@@ -39,6 +44,8 @@ impl Router {
             parts,
             settings: RwLock::new(Arc::new(settings)),
             health: Health::default(),
+            ids: Ids::system(),
+            flights: Flights::default(),
         };
         Router {
             inner: Arc::new(inner),

@@ -1,10 +1,11 @@
 //! The body of an answer, within its deadlines and bounds.
 
-use super::explain;
+use super::{Meter, explain};
 use crate::failure::{Failure, FailureKind};
 use crate::wire::Head;
 use bytes::Bytes;
 use reqwest::Response;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -29,6 +30,7 @@ pub struct Body {
     between: Duration,
     total_by: Instant,
     bytes: usize,
+    meter: Option<Arc<Meter>>,
 }
 
 impl Body {
@@ -38,6 +40,7 @@ impl Body {
         first_by: Instant,
         between: Duration,
         total_by: Instant,
+        meter: Option<Arc<Meter>>,
     ) -> Body {
         Body {
             response,
@@ -46,6 +49,7 @@ impl Body {
             between,
             total_by,
             bytes: 0,
+            meter,
         }
     }
 
@@ -76,7 +80,12 @@ impl Body {
             Err(_) if self.total_by <= by => return Err(explain::overdue()),
             Err(_) => return Err(late()),
         };
-        self.bytes += chunk.as_ref().map_or(0, Bytes::len);
+        if let Some(chunk) = &chunk {
+            self.bytes += chunk.len();
+            if let Some(meter) = &self.meter {
+                meter.receives(chunk.len());
+            }
+        }
         if self.bytes > MOST {
             let message = format!("the answer is longer than {} MiB", MOST / 1024 / 1024);
             return Err(Failure::new(FailureKind::Malformed, message));

@@ -8,9 +8,11 @@
 
 mod body;
 mod explain;
+mod meter;
 mod streaming;
 
 pub use body::{Answer, Body};
+pub use meter::Meter;
 pub use streaming::Streaming;
 
 use crate::chat::{Chat, Reply};
@@ -18,7 +20,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::wire::{Encoded, Head, Listing, MOST_BODY, Mode, Model, Wire};
 use callboard_redact::Secret;
 use callboard_store::Clock;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Url};
 use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
@@ -78,6 +80,7 @@ pub struct Upstream {
     /// Made when it is first needed: that reads the system's certificates.
     client: Arc<OnceLock<Client>>,
     clock: Arc<dyn Clock>,
+    meter: Option<Arc<Meter>>,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -107,6 +110,7 @@ impl Upstream {
             endpoint: Arc::new(endpoint),
             client: Arc::default(),
             clock,
+            meter: None,
         })
     }
 
@@ -121,6 +125,15 @@ impl Upstream {
     pub fn within(&self, total: Duration) -> Upstream {
         Upstream {
             total: self.total.min(total),
+            ..self.clone()
+        }
+    }
+
+    /// The same, and what goes over the connection is measured.
+    #[must_use]
+    pub fn metered(&self, meter: Arc<Meter>) -> Upstream {
+        Upstream {
+            meter: Some(meter),
             ..self.clone()
         }
     }
@@ -149,7 +162,7 @@ impl Upstream {
         let wire = self.endpoint.wire;
         let asked = async {
             let request = wire.encode(chat, Mode::Stream)?;
-            let answer = self.send(Method::POST, request).await?;
+            let answer = self.send(Method::POST, request, &HeaderMap::new()).await?;
             if answer.head.is_success() {
                 return Ok(answer);
             }
@@ -244,39 +257,60 @@ impl Upstream {
             }
     }
 
-    /// Sends a request as it is, with our key: for answers that are handed on byte for byte.
+    /// Sends a request as it is, with our key: for answers that are handed on byte for byte. Of `more` headers those
+    /// hold that the endpoint's settings and its key do not say otherwise.
     ///
     /// # Errors
     /// Only when no answer begins; an answer's status is in its head, whatever it is.
-    pub async fn pass(&self, request: Encoded) -> Result<Answer, Failure> {
-        let sent = self.send(Method::POST, request).await;
+    pub async fn pass(&self, request: Encoded, more: &HeaderMap) -> Result<Answer, Failure> {
+        let sent = self.send(Method::POST, request, more).await;
         sent.map_err(|failure| self.explain(failure, None))
     }
 
+    /// What an answer without success says.
+    pub async fn refusal(&self, answer: Answer, model: &str) -> Failure {
+        let Answer { head, body } = answer;
+        let failure = match body.whole(MOST_BODY).await {
+            Err(failure) => failure,
+            Ok(body) => match self.endpoint.wire.decode(&head, &body) {
+                Err(failure) => failure,
+                // A status without success is never a reply.
+                Ok(_) => Failure::new(FailureKind::Malformed, "no answer"),
+            },
+        };
+        self.explain(failure, Some(model))
+    }
+
+    /// What was read of an answer that [passed](Upstream::pass) instead of a good one, with whose failure it is and
+    /// what to do.
+    #[must_use]
+    pub fn explained(&self, failure: Failure, model: &str) -> Failure {
+        self.explain(failure, Some(model))
+    }
+
     async fn whole(&self, method: Method, request: Encoded) -> Result<(Head, Vec<u8>), Failure> {
-        let Answer { head, body } = self.send(method, request).await?;
+        let Answer { head, body } = self.send(method, request, &HeaderMap::new()).await?;
         let body = body.whole(MOST_BODY).await?;
         Ok((head, body))
     }
 
-    async fn send(&self, method: Method, request: Encoded) -> Result<Answer, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        request: Encoded,
+        more: &HeaderMap,
+    ) -> Result<Answer, Failure> {
         let client = self.client()?;
         let began = Instant::now();
         let deadlines = self.endpoint.deadlines;
         let (first_by, total_by) = (began + deadlines.first_byte, began + self.total);
-        let mut sending = client
-            .request(method, self.url(&request.path)?)
-            .body(request.body);
-        for (name, value) in &request.headers {
-            sending = sending.header(*name, *value);
+        let headers = self.headers(&request, more)?;
+        let url = self.url(&request.path)?;
+        if let Some(meter) = &self.meter {
+            meter.sends(request.body.len());
         }
-        for (name, value) in &self.endpoint.headers {
-            sending = sending.header(name, secret(value.expose())?);
-        }
-        if let Some(key) = &self.endpoint.key {
-            let (name, value) = self.endpoint.wire.key_header(key.expose());
-            sending = sending.header(name, secret(&value)?);
-        }
+        let sending = client.request(method, url).headers(headers);
+        let sending = sending.body(request.body);
         let sent = timeout_at(first_by.min(total_by), sending.send()).await;
         let response = match sent {
             Ok(Ok(response)) => response,
@@ -289,8 +323,41 @@ impl Upstream {
             headers: response.headers().clone(),
             now_ms: self.clock.now_ms(),
         };
-        let body = Body::new(response, &head, first_by, deadlines.between, total_by);
+        let meter = self.meter.clone();
+        let body = Body::new(
+            response,
+            &head,
+            first_by,
+            deadlines.between,
+            total_by,
+            meter,
+        );
         Ok(Answer { head, body })
+    }
+
+    /// What the wire wants, then what the caller says, then the settings, then the key; who comes later has the word.
+    fn headers(&self, request: &Encoded, more: &HeaderMap) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        let names: Vec<&HeaderName> = more.keys().collect();
+        for name in names {
+            headers.remove(name);
+            for value in more.get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        for (name, value) in &self.endpoint.headers {
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| explain::unsendable())?;
+            headers.insert(name, secret(value.expose())?);
+        }
+        if let Some(key) = &self.endpoint.key {
+            let (name, value) = self.endpoint.wire.key_header(key.expose());
+            headers.insert(name, secret(&value)?);
+        }
+        Ok(headers)
     }
 
     fn client(&self) -> Result<&Client, Failure> {

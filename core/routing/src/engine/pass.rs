@@ -1,0 +1,399 @@
+//! An answer that is handed on byte for byte.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use callboard_limits::Standing;
+use callboard_telemetry::{Counted, MicroDollars, Tokens, Usage, llm};
+use tokio::time::{Instant, timeout_at};
+
+use super::attempt::{Attempt, Bill};
+use super::error::{CallError, Hop, Nobody};
+use super::explain::{Question, demanded};
+use super::passing::{Passing, What};
+use super::run::{Run, Start, overdue};
+use super::stream::HOLD;
+use super::used::{Ended, Seen};
+use super::{Router, Target, Wanted};
+use crate::chat::Event;
+use crate::failure::{Failure, FailureKind};
+use crate::route::Rejection;
+use crate::upstream::{Answer, Body};
+use crate::wire::{Decoder, Encoded, Head, MOST_BODY, Wire};
+
+/// An answer on its way through. Dropping it calls it off: the connection is closed, and what was used is counted.
+pub struct Passed {
+    /// Its status, which is one of success, and its headers.
+    pub head: Head,
+    run: Run,
+    attempt: Attempt,
+    body: Option<Body>,
+    reader: Reader,
+    ready: VecDeque<Bytes>,
+    broken: Option<Failure>,
+    bill: Bill,
+}
+
+impl std::fmt::Debug for Passed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passed")
+            .field("head", &self.head)
+            .field("call", &self.attempt.plan.call)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads along.
+enum Reader {
+    /// An answer as it is made.
+    Stream(Box<Decoder>),
+    /// An answer in one piece.
+    Answer(Wire, Vec<u8>),
+    /// One piece of JSON that is no answer and says what was used.
+    Numbers(Vec<u8>),
+    /// Nothing more is of interest.
+    Done,
+}
+
+impl Router {
+    /// Whether everybody who may answer speaks this wire, so that a body written in it can pass as it is.
+    ///
+    /// # Errors
+    /// [`CallError::Unknown`].
+    pub fn speaks(&self, wanted: &Wanted, wire: Wire) -> Result<bool, CallError> {
+        let settings = self.settings();
+        let (chain, _) = settings.chain(wanted)?;
+        let mut members = chain.members.iter();
+        Ok(members.all(|(_, provider)| provider.upstream.endpoint().wire == wire))
+    }
+
+    /// Hands a body on to whoever fits and speaks its wire, with another model's name and another key and otherwise as
+    /// it is, and gives the answer as it comes. What goes wrong before the answer begins (a streamed one: before the
+    /// model says something, or a second after its first byte) sends the call on.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn pass(&self, passing: Passing) -> Result<Passed, CallError> {
+        let mut run = self.passing(&passing)?;
+        loop {
+            let mut attempt = run.attempt().await?;
+            let Some(upstream) = attempt.upstream(run.left()) else {
+                run.failed(attempt, overdue()).await?;
+                continue;
+            };
+            let model = attempt.plan.target.model.clone();
+            let request = Encoded {
+                path: passing.path.clone(),
+                headers: headers(passing.wire),
+                body: passing.body_for(&model),
+            };
+            let answer = match upstream.pass(request, &passing.headers).await {
+                Ok(answer) if answer.head.is_success() => answer,
+                Ok(answer) => {
+                    let failure = upstream.refusal(answer, &model).await;
+                    run.failed(attempt, failure).await?;
+                    continue;
+                }
+                Err(failure) => {
+                    run.failed(attempt, failure).await?;
+                    continue;
+                }
+            };
+            attempt.seen.request_id = answer.head.request_id();
+            let mut passed = Passed::new(run, attempt, &passing, answer);
+            let Some(failure) = passed.begin(passing.streams()).await else {
+                return Ok(passed);
+            };
+            let mut failure = upstream.explained(failure, &model);
+            // Whatever came of it, nobody was given it.
+            failure.after_bytes = false;
+            (run, attempt) = (passed.run, passed.attempt);
+            attempt.finish().await;
+            run.after(&attempt, failure).await?;
+        }
+    }
+
+    fn passing(&self, passing: &Passing) -> Result<Run, CallError> {
+        let began = std::time::Instant::now();
+        let settings = self.settings();
+        let (mut chain, route) = settings.chain(&passing.target)?;
+        let (need, base) = passing.need();
+        let need = demanded(need, &passing.terms, &passing.who, route);
+        let wire = passing.wire;
+        let foreign: Vec<Target> = chain
+            .members
+            .extract_if(.., |(_, provider)| {
+                provider.upstream.endpoint().wire != wire
+            })
+            .map(|(target, _)| target)
+            .collect();
+        if chain.members.is_empty() {
+            let lacks = |target| {
+                let what = format!("{wire} wire");
+                (target, vec![Rejection::Lacks { what }])
+            };
+            return Err(CallError::Nobody(Box::new(Nobody {
+                route: chain.name,
+                candidates: foreign.into_iter().map(lacks).collect(),
+                retry_in_ms: None,
+            })));
+        }
+        let outline = passing.outline();
+        let question = Question {
+            chain,
+            need,
+            chat: &outline,
+            base,
+            who: &passing.who,
+        };
+        let explained = self.decided(question, &settings.prices)?;
+        let keeps = settings.privacy == llm::Privacy::Full;
+        let words = keeps.then(|| String::from_utf8_lossy(&passing.body).into());
+        Ok(Run::new(Start {
+            inner: Arc::clone(&self.inner),
+            settings,
+            explained,
+            base,
+            who: passing.who.clone(),
+            patience: passing.patience,
+            confirmed: passing.confirmed,
+            streamed: passing.streams(),
+            words,
+            began,
+        }))
+    }
+}
+
+impl Passed {
+    fn new(run: Run, attempt: Attempt, passing: &Passing, answer: Answer) -> Passed {
+        let Answer { head, body } = answer;
+        let reader = match passing.what {
+            What::Chat if passing.streams() => {
+                Reader::Stream(Box::new(passing.wire.decoder(head.clone())))
+            }
+            What::Chat => Reader::Answer(passing.wire, Vec::new()),
+            What::Embeddings => Reader::Numbers(Vec::new()),
+        };
+        Passed {
+            head,
+            run,
+            attempt,
+            body: Some(body),
+            reader,
+            ready: VecDeque::new(),
+            broken: None,
+            bill: Bill::default(),
+        }
+    }
+
+    /// The row of the attempt that answers: the call's id.
+    #[must_use]
+    pub fn call(&self) -> &str {
+        &self.attempt.plan.call
+    }
+
+    /// Who answers.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.attempt.plan.target
+    }
+
+    /// The route, or the model that was wanted.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        &self.run.explained.route
+    }
+
+    /// The attempts that failed before.
+    #[must_use]
+    pub fn hops(&self) -> &[Hop] {
+        &self.run.hops
+    }
+
+    /// The limits that are nearly used up, this call included.
+    #[must_use]
+    pub fn warnings(&self) -> &[Standing] {
+        &self.run.warnings
+    }
+
+    /// What was used; known when the last bytes were given.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.bill.usage
+    }
+
+    /// What it cost; known when the last bytes were given, if its price is.
+    #[must_use]
+    pub fn cost(&self) -> Option<MicroDollars> {
+        self.bill.cost
+    }
+
+    /// The next bytes. An error says that the provider's body broke off; what the provider says inside it passes like
+    /// everything else. Whoever stops waiting loses nothing and may ask again.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, Failure>> {
+        loop {
+            self.written_down().await;
+            if let Some(bytes) = self.ready.pop_front() {
+                return Some(Ok(bytes));
+            }
+            if let Some(failure) = self.broken.take() {
+                return Some(Err(failure));
+            }
+            let next = self.body.as_mut()?.chunk().await;
+            self.take(next);
+        }
+    }
+
+    /// Reads until the answer has begun well: a streamed one until the model says something or [`HOLD`] is over, any
+    /// other to its end. Answers what went wrong instead.
+    async fn begin(&mut self, streamed: bool) -> Option<Failure> {
+        let mut by: Option<Instant> = None;
+        while let Some(body) = &mut self.body {
+            let next = match by {
+                None => body.chunk().await,
+                Some(by) => match timeout_at(by, body.chunk()).await {
+                    Ok(next) => next,
+                    Err(_) => return None,
+                },
+            };
+            if streamed {
+                by = by.or_else(|| Some(Instant::now() + HOLD));
+            }
+            let heard = self.take(next);
+            if let Heard::Failure(failure) = heard {
+                return Some(failure);
+            }
+            if streamed && matches!(heard, Heard::Words) {
+                return None;
+            }
+        }
+        self.written_down().await;
+        None
+    }
+
+    /// Takes what came for the caller, after listening to it.
+    fn take(&mut self, next: Result<Option<Bytes>, Failure>) -> Heard {
+        match next {
+            Ok(Some(bytes)) => {
+                let mut events = Vec::new();
+                let read = self.reader.feed(&bytes, &mut events);
+                self.ready.push_back(bytes);
+                self.hears(&events, read)
+            }
+            Ok(None) => {
+                self.body = None;
+                let mut events = Vec::new();
+                let reader = std::mem::replace(&mut self.reader, Reader::Done);
+                let read = reader.end(&mut events, &self.head, &mut self.attempt.seen);
+                self.hears(&events, read)
+            }
+            Err(failure) => {
+                self.body = None;
+                self.attempt.ends(Ended::Badly(&failure));
+                self.broken = Some(failure.clone());
+                Heard::Failure(failure)
+            }
+        }
+    }
+
+    fn hears(&mut self, events: &[Event], read: Result<(), Failure>) -> Heard {
+        for event in events {
+            self.attempt.seen.event(event);
+        }
+        if let Err(failure) = read {
+            self.reader = Reader::Done;
+            self.attempt.ends(Ended::Badly(&failure));
+            return Heard::Failure(failure);
+        }
+        if matches!(events.last(), Some(Event::Finished { .. })) {
+            self.reader = Reader::Done;
+            self.attempt.ends(Ended::Well);
+        }
+        match events.iter().any(Event::is_content) {
+            true => Heard::Words,
+            false => Heard::Nothing,
+        }
+    }
+
+    /// Waits until the end is written down, if there is one.
+    async fn written_down(&mut self) {
+        if self.attempt.is_ending() {
+            self.attempt.finish().await;
+            self.bill = std::mem::take(&mut self.attempt.bill);
+        }
+    }
+}
+
+enum Heard {
+    Nothing,
+    /// The model said something.
+    Words,
+    Failure(Failure),
+}
+
+impl Reader {
+    fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Failure> {
+        match self {
+            Reader::Stream(decoder) => decoder.feed(bytes, events),
+            Reader::Answer(_, body) | Reader::Numbers(body) => {
+                // What is longer passes, and is not understood.
+                if body.len() + bytes.len() <= MOST_BODY {
+                    body.extend_from_slice(bytes);
+                }
+                Ok(())
+            }
+            Reader::Done => Ok(()),
+        }
+    }
+
+    fn end(self, events: &mut Vec<Event>, head: &Head, seen: &mut Seen) -> Result<(), Failure> {
+        match self {
+            Reader::Stream(mut decoder) => decoder.end(events),
+            Reader::Answer(wire, body) => {
+                let reply = wire.decode(head, &body)?;
+                seen.reply(&reply);
+                events.push(Event::Finished {
+                    finish: reply.finish,
+                    word: reply.finish_word,
+                });
+                Ok(())
+            }
+            Reader::Numbers(body) => numbers(&body, events, head),
+            Reader::Done => Ok(()),
+        }
+    }
+}
+
+/// What an answer in one piece that is no conversation says of its use.
+fn numbers(body: &[u8], events: &mut Vec<Event>, head: &Head) -> Result<(), Failure> {
+    let value: serde_json::Value = serde_json::from_slice(body).map_err(|error| {
+        let mut failure = Failure::new(FailureKind::NotJson, format!("no JSON: {error}"));
+        failure.status = Some(head.status);
+        failure
+    })?;
+    if let Some(input) = value["usage"]["prompt_tokens"].as_u64() {
+        let tokens = Tokens {
+            input,
+            ..Tokens::default()
+        };
+        events.push(Event::Usage(Usage {
+            tokens,
+            counted: Counted::Reported,
+        }));
+    }
+    events.push(Event::Finished {
+        finish: crate::chat::Finish::Stop,
+        word: None,
+    });
+    Ok(())
+}
+
+/// What a wire wants said where the client does not say it.
+fn headers(wire: Wire) -> Vec<(&'static str, &'static str)> {
+    let mut headers = vec![("content-type", "application/json")];
+    if wire == Wire::Anthropic {
+        headers.push(("anthropic-version", "2023-06-01"));
+    }
+    headers
+}

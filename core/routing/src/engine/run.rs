@@ -1,0 +1,336 @@
+//! From a decision to an attempt, and from a failed one to the next.
+//! For: the loop that whole answers, streamed ones and passed ones share. Not for: the answers themselves.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use callboard_limits::{BreakerState, Denied, Standing};
+use serde_json::json;
+
+use super::attempt::{Attempt, Plan, Turn};
+use super::detail::{Detail, Origin};
+use super::error::{CallError, Hop, Nobody};
+use super::explain::{Considered, Explained, broken, frees_in, subject};
+use super::next::{Patience, Plight, Step, next};
+use super::router::Inner;
+use super::settings::Settings;
+use super::used::Ended;
+use super::{Target, Who};
+use crate::failure::{Failure, FailureKind};
+use crate::route::Rejection;
+
+/// A call from its decision on.
+pub(super) struct Run {
+    inner: Arc<Inner>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) explained: Explained,
+    /// Tokens of the prompt before correction.
+    pub(super) base: u64,
+    pub(super) who: Who,
+    pub(super) patience: Patience,
+    pub(super) confirmed: bool,
+    pub(super) streamed: bool,
+    /// The request's text, where texts are kept.
+    pub(super) words: Option<Arc<str>>,
+    deadline: Option<Instant>,
+    /// The place in the decision's order.
+    turn: usize,
+    /// How often this candidate was asked again.
+    retried: u32,
+    pub(super) hops: Vec<Hop>,
+    last: Option<Failure>,
+    /// Why those were passed over that the decision had let through.
+    turned: Vec<(usize, Rejection)>,
+    pub(super) warnings: Vec<Standing>,
+    /// Since when the next attempt waits for its turn.
+    since: Instant,
+}
+
+/// What a run is made of.
+pub(super) struct Start {
+    pub(super) inner: Arc<Inner>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) explained: Explained,
+    pub(super) base: u64,
+    pub(super) who: Who,
+    pub(super) patience: Option<Patience>,
+    pub(super) confirmed: bool,
+    pub(super) streamed: bool,
+    pub(super) words: Option<Arc<str>>,
+    pub(super) began: Instant,
+}
+
+impl Run {
+    pub(super) fn new(start: Start) -> Run {
+        let within = start.explained.need.within_ms.map(Duration::from_millis);
+        Run {
+            patience: start.patience.unwrap_or(start.settings.patience),
+            deadline: within.and_then(|within| start.began.checked_add(within)),
+            inner: start.inner,
+            settings: start.settings,
+            explained: start.explained,
+            base: start.base,
+            who: start.who,
+            confirmed: start.confirmed,
+            streamed: start.streamed,
+            words: start.words,
+            turn: 0,
+            retried: 0,
+            hops: Vec::new(),
+            last: None,
+            turned: Vec::new(),
+            warnings: Vec::new(),
+            since: start.began,
+        }
+    }
+
+    /// The time that is left; `None`: there is no end to it.
+    pub(super) fn left(&self) -> Option<Duration> {
+        let deadline = self.deadline?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// The next attempt with its reservation, at whoever's turn it is and may be asked.
+    pub(super) async fn attempt(&mut self) -> Result<Attempt, CallError> {
+        loop {
+            let Some(choice) = self.explained.decision.order.get(self.turn) else {
+                return Err(self.stuck());
+            };
+            let at = choice.at;
+            let considered = &self.explained.candidates[at];
+            if considered.confirm && !self.confirmed {
+                return Err(CallError::Confirm {
+                    target: considered.target(),
+                    cost: considered.estimate.cost,
+                });
+            }
+            let plan = self.plan(considered)?;
+            let (inner, settings) = (Arc::clone(&self.inner), Arc::clone(&self.settings));
+            let mut attempt = Attempt::new(inner, settings, plan);
+            let now = self.inner.parts.clock.now_ms();
+            let in_the_way = match attempt.reserve().await? {
+                Turn::Granted(warnings) => {
+                    self.warnings = warnings;
+                    return Ok(attempt);
+                }
+                Turn::Broken(state, until) => {
+                    let for_ms = u64::try_from(until.saturating_sub(now)).unwrap_or(0);
+                    match state {
+                        BreakerState::Cooling => Rejection::Cooling { for_ms },
+                        _ => Rejection::Open { for_ms },
+                    }
+                }
+                Turn::Denied(denied) => {
+                    let limit = denied.to_string();
+                    let for_ms = frees_in(&denied, now);
+                    self.explained.candidates[at].denied = Some(*denied);
+                    Rejection::Limited { limit, for_ms }
+                }
+            };
+            self.turned.push((at, in_the_way));
+            self.moves_on();
+        }
+    }
+
+    fn plan(&self, considered: &Considered) -> Result<Plan, CallError> {
+        let target = considered.target();
+        let provider = self.settings.provider(&target.provider)?;
+        let now = self.inner.parts.clock.now_ms();
+        let detail = Detail {
+            origin: Origin::from(&self.who),
+            route: Some(self.explained.route.clone()),
+            decision: Some(self.reasons()),
+            attempt: self.retried + 1,
+            hop: self.hop(),
+            streamed: self.streamed,
+            queue_us: None,
+            end: None,
+        };
+        Ok(Plan {
+            call: self.inner.ids.next("c_", now),
+            subject: subject(&target, provider, &self.who),
+            broken: broken(&target, provider),
+            target,
+            estimate: considered.estimate,
+            base: self.base,
+            detail,
+            since: self.since,
+            words: self.words.clone(),
+        })
+    }
+
+    /// How many candidates came before this one and failed.
+    fn hop(&self) -> u32 {
+        let mut before: Vec<&Target> = self.hops.iter().map(|hop| &hop.target).collect();
+        before.dedup();
+        let hops = before.len() - usize::from(self.retried > 0).min(before.len());
+        u32::try_from(hops).unwrap_or(u32::MAX)
+    }
+
+    /// Why this one is asked: the whole decision with the first attempt, what failed before with later ones.
+    fn reasons(&self) -> serde_json::Value {
+        if let Some(before) = self.hops.last() {
+            return json!({ "after": before.call, "failed": before.kind.as_str() });
+        }
+        let name = |at: usize| self.explained.candidates[at].target().to_string();
+        let decision = &self.explained.decision;
+        let order: Vec<_> = decision
+            .order
+            .iter()
+            .map(|choice| json!({ "model": name(choice.at), "why": choice.why }))
+            .collect();
+        let rejected = decision.rejected.iter().map(|rejected| {
+            let why: Vec<String> = rejected.why.iter().map(Rejection::to_string).collect();
+            (name(rejected.at), why)
+        });
+        let turned = self
+            .turned
+            .iter()
+            .map(|(at, why)| (name(*at), vec![why.to_string()]));
+        let rejected: Vec<_> = rejected
+            .chain(turned)
+            .map(|(model, why)| json!({ "model": model, "why": why }))
+            .collect();
+        let mut reasons = json!({ "strategy": self.explained.strategy.as_str(), "order": order });
+        if !rejected.is_empty() {
+            reasons["rejected"] = rejected.into();
+        }
+        if let Some(class) = self.explained.need.class {
+            reasons["class"] = class.as_str().into();
+        }
+        if let Some(class) = decision.raised_to {
+            reasons["raised_to"] = class.as_str().into();
+        }
+        reasons
+    }
+
+    /// An attempt failed: counts it, and waits for the time of the next one.
+    ///
+    /// # Errors
+    /// [`CallError::Failed`] when there is none.
+    pub(super) async fn failed(
+        &mut self,
+        mut attempt: Attempt,
+        failure: Failure,
+    ) -> Result<(), CallError> {
+        attempt.ends(Ended::Badly(&failure));
+        attempt.finish().await;
+        self.after(&attempt, failure).await
+    }
+
+    /// The same of an attempt that is written down already.
+    pub(super) async fn after(
+        &mut self,
+        attempt: &Attempt,
+        failure: Failure,
+    ) -> Result<(), CallError> {
+        self.since = Instant::now();
+        self.hops.push(Hop {
+            call: attempt.plan.call.clone(),
+            target: attempt.plan.target.clone(),
+            kind: failure.kind,
+        });
+        let left = self.left();
+        let plight = Plight {
+            retried: self.retried,
+            others: self.turn + 1 < self.explained.decision.order.len(),
+            left_ms: left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            jitter: jitter(&attempt.plan.call),
+        };
+        let step = next(&self.patience, &failure, &plight);
+        self.last = Some(failure);
+        match step {
+            Step::Again { after_ms } => {
+                self.retried += 1;
+                tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                Ok(())
+            }
+            Step::Another => {
+                self.moves_on();
+                Ok(())
+            }
+            Step::Over => Err(self.stuck()),
+        }
+    }
+
+    fn moves_on(&mut self) {
+        (self.turn, self.retried) = (self.turn + 1, 0);
+    }
+
+    /// Why the call ends here.
+    fn stuck(&mut self) -> CallError {
+        if let Some(failure) = self.last.take() {
+            let hops = std::mem::take(&mut self.hops);
+            return CallError::Failed { failure, hops };
+        }
+        let explained = &self.explained;
+        let why = |at: usize| {
+            let decided = explained.decision.rejected.iter();
+            let decided = decided.filter(move |rejected| rejected.at == at);
+            let decided = decided.flat_map(|rejected| rejected.why.iter().cloned());
+            let turned = self.turned.iter().filter(move |turned| turned.0 == at);
+            decided.chain(turned.map(|turned| turned.1.clone()))
+        };
+        let candidates: Vec<(Target, Vec<Rejection>)> = (0..explained.candidates.len())
+            .map(|at| (explained.candidates[at].target(), why(at).collect()))
+            .collect();
+        if let Some(denied) = only_limits(&explained.candidates, &candidates) {
+            return CallError::Denied(Box::new(denied));
+        }
+        let waits = candidates.iter().filter_map(|(_, why)| {
+            let passes: Option<Vec<u64>> = why.iter().map(Rejection::passes_in_ms).collect();
+            passes?.into_iter().max()
+        });
+        CallError::Nobody(Box::new(Nobody {
+            route: explained.route.clone(),
+            retry_in_ms: waits.min(),
+            candidates,
+        }))
+    }
+}
+
+/// The limit that is in the way for the shortest time, where limits alone are: everybody who fits is under one.
+fn only_limits(
+    considered: &[Considered],
+    candidates: &[(Target, Vec<Rejection>)],
+) -> Option<Denied> {
+    let passing = |why: &Rejection| {
+        matches!(
+            why,
+            Rejection::Open { .. } | Rejection::Cooling { .. } | Rejection::Limited { .. }
+        )
+    };
+    let mut soonest: Option<&Denied> = None;
+    for (considered, (_, why)) in considered.iter().zip(candidates) {
+        if !why.iter().all(passing) {
+            continue;
+        }
+        let limited = |why: &Rejection| matches!(why, Rejection::Limited { .. });
+        // Somebody fits whom no limit keeps: the limit is not what to look at.
+        let denied = considered
+            .denied
+            .as_ref()
+            .filter(|_| why.iter().all(limited))?;
+        if soonest.is_none_or(|soonest| denied.frees < soonest.frees) {
+            soonest = Some(denied);
+        }
+    }
+    soonest.cloned()
+}
+
+/// 0 to 999, another one for each call.
+fn jitter(call: &str) -> u64 {
+    // FNV-1a; the ends of ids are random.
+    let hash = call.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash % 1_000
+}
+
+/// The time for the whole call was over before anything was asked.
+pub(super) fn overdue() -> Failure {
+    Failure::new(
+        FailureKind::Deadline,
+        "the time for the whole call was over",
+    )
+}

@@ -1,0 +1,12 @@
+//! Calls through the router, on a board of their own and against the scripted upstream.
+//!
+//! For: what becomes of every fault: who is asked next, which rows are written, what is paid, what the breakers know.
+//! Not for: what the faults look like on the wire (`faults.rs`).
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "../asking/mod.rs"]
+mod asking;
+mod rig;
+
+mod table;
