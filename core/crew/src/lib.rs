@@ -38,4 +38,4 @@ pub use passphrase::{PASSPHRASE_WITHIN, passphrase};
 pub use posting::{Planned, PostedItem, ROADMAP_KIND, plan};
 pub use project::{Again, Setup, project_key, queue_of};
 pub use report::{AttemptReport, ItemOutcome, ItemReport, Report};
-pub use secrets::{OpenVault, names_of, users_vault};
+pub use secrets::{LookUp, OpenVault, look_up, names_of, users_vault};

@@ -48,6 +48,20 @@ pub fn users_vault(
     })
 }
 
+/// Finds values by their names. An error's text says what to do, and holds no value.
+pub type LookUp =
+    Arc<dyn Fn(&BTreeSet<String>) -> Result<BTreeMap<String, Secret>, String> + Send + Sync>;
+
+/// Looks secrets up in a vault, which is opened when the first one is needed: for the keys of providers. It may take a
+/// third of a second of pure computing, so call it where that may be.
+#[must_use]
+pub fn look_up(vault: OpenVault) -> LookUp {
+    Arc::new(move |names| {
+        let vault = vault().map_err(|error| error.advice())?;
+        vault.resolve(names).map_err(|error| error.to_string())
+    })
+}
+
 /// The secrets that this agent's variables name.
 #[must_use]
 pub fn names_of(agent: &Agent) -> BTreeSet<String> {

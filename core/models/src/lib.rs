@@ -1,15 +1,19 @@
 //! The models as configured: what may be asked, with which keys, within which limits and at which prices.
 //!
 //! For: turning [`callboard_config::Config`] into a [`Router`](callboard_routing::engine::Router) over a board
-//! ([`Models::open`]); and prices that the user brought ([`prices`]). Not for: reading configuration, opening a vault
-//! (the caller hands in how secrets are had), or deciding who is asked.
+//! ([`Models::open`]); prices that the user brought ([`prices`]); and what has to be done beside calls by somebody
+//! ([`Models::keep`]). Not for: reading configuration, opening a vault (the caller hands in how secrets are had), or
+//! deciding who is asked.
 
 mod caps;
+mod duties;
 mod error;
+mod mending;
 mod models;
 pub mod prices;
 mod settings;
 
+pub use duties::{Done, Duties, tick};
 pub use error::ModelsError;
 pub use models::{Models, Opening, keeping, this_process};
 pub use settings::{Secrets, Unready, no_secrets};

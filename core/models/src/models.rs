@@ -1,6 +1,7 @@
 //! The models of one process on a board.
 
 use crate::caps;
+use crate::duties::{self, Duties};
 use crate::error::ModelsError;
 use crate::prices::{self, Files, InForce};
 use crate::settings::{Around, Built, Secrets, Unready, build, privacy};
@@ -188,6 +189,12 @@ impl Models {
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.opening.clock
+    }
+
+    /// Does what has to be done beside calls, while the result is held. Every process that serves calls this; a row of
+    /// the board decides which one acts. Call inside a runtime.
+    pub fn keep(&self) -> Duties {
+        duties::start(self.clone())
     }
 
     /// Takes up prices whose files have changed; says whether any had.

@@ -1,0 +1,244 @@
+//! What is done beside calls: rows of ended ones, calls whose process was killed, costs that become known, one at work
+//! at a time.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests write files, start processes and fail loudly"
+)]
+
+use callboard_config::{Config, Environment, Overrides};
+use callboard_console::ProcessId;
+use callboard_limits::{
+    Ask, Call, CallState, Estimate, LimitError, Owner, Settlement, Subject, call_get, reserve,
+    settle,
+};
+use callboard_models::{Models, Opening, keeping, no_secrets, this_process, tick};
+use callboard_scheduling::{Process, SchedulingError, duty_take};
+use callboard_store::SystemClock;
+use callboard_telemetry::llm::{LlmCall, LlmOutcome, llm_call};
+use callboard_telemetry::{CallLog, Counted, MicroDollars, Tokens, Usage};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+
+struct Rig {
+    dir: tempfile::TempDir,
+    models: Models,
+}
+
+impl Rig {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join(".config/callboard");
+        std::fs::create_dir_all(&config).unwrap();
+        let text = "[providers.acme]\nwire = \"openai\"\nbase_url = \"http://127.0.0.1:9\"\nprices = \"vendor\"\n";
+        std::fs::write(config.join("config.toml"), text).unwrap();
+        let models = open(&dir.path().to_owned()).await;
+        Self { dir, models }
+    }
+
+    fn now(&self) -> i64 {
+        self.models.clock().now_ms()
+    }
+
+    /// A call that holds something in the name of a process.
+    async fn hold(&self, id: &str, owner: Owner, until: i64) {
+        let now = self.now();
+        let ask = Ask {
+            call: id.to_owned(),
+            subject: Subject {
+                provider: Some("acme".to_owned()),
+                model: Some("one".to_owned()),
+                ..Subject::default()
+            },
+            owner,
+            until,
+            estimate: Estimate::default(),
+            detail: "{}".to_owned(),
+        };
+        let held: Result<_, LimitError> = self
+            .models
+            .store()
+            .write(move |c| reserve(c, now, &ask))
+            .await;
+        held.unwrap();
+    }
+
+    async fn settle(&self, id: &str) {
+        let (now, id) = (self.now(), id.to_owned());
+        let usage = Usage {
+            tokens: Tokens {
+                input: 1_000_000,
+                output: 500_000,
+                ..Tokens::default()
+            },
+            counted: Counted::Reported,
+        };
+        let settlement = Settlement {
+            usage: Some(usage),
+            cost: None,
+            detail: "{\"end\":{\"outcome\":\"ok\"}}".to_owned(),
+        };
+        let done: Result<bool, LimitError> = self
+            .models
+            .store()
+            .write(move |c| settle(c, now, &id, &settlement))
+            .await;
+        assert!(done.unwrap());
+    }
+
+    async fn call(&self, id: &str) -> Call {
+        let id = id.to_owned();
+        let got: Result<Call, LimitError> =
+            self.models.store().read(move |c| call_get(c, &id)).await;
+        got.unwrap()
+    }
+
+    async fn row(&self, id: &str) -> Option<LlmCall> {
+        let id = id.to_owned();
+        let log = self.models.log();
+        log.query(move |c| llm_call(c, &id)).await.unwrap()
+    }
+}
+
+async fn open(home: &PathBuf) -> Models {
+    let environment = Environment::of([("HOME", home)], home);
+    let config = Config::load(&environment, None, &Overrides::default()).unwrap();
+    let board = home.join("board");
+    std::fs::create_dir_all(&board).unwrap();
+    let opening = Opening {
+        log: CallLog::keeping(&board, keeping(&config)),
+        environment,
+        config,
+        project: None,
+        store: callboard_board::open(&board).unwrap(),
+        clock: Arc::new(SystemClock),
+        secrets: no_secrets(),
+    };
+    Models::open(opening).await.unwrap()
+}
+
+/// A process that was there and is gone.
+fn gone() -> Owner {
+    let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+    let id = ProcessId::of(child.id()).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    Owner {
+        pid: id.pid,
+        start: id.start_ticks,
+    }
+}
+
+const LATER: i64 = 3_600_000;
+
+#[tokio::test]
+async fn ended_calls_get_their_row_once() {
+    let rig = Rig::new().await;
+    let until = rig.now() + LATER;
+    rig.hold("c_1", this_process(), until).await;
+    rig.hold("c_2", this_process(), until).await;
+    rig.settle("c_1").await;
+    assert_eq!(tick(&rig.models).await.unwrap().logged, 1);
+    let row = rig.row("c_1").await.unwrap();
+    assert_eq!((row.provider.as_str(), row.model.as_str()), ("acme", "one"));
+    assert_eq!((row.outcome, row.cost), (LlmOutcome::Ok, None));
+    assert_eq!(row.usage.unwrap().tokens.output, 500_000);
+    assert_eq!(rig.row("c_2").await, None, "it has not ended");
+    assert_eq!(tick(&rig.models).await.unwrap().logged, 0);
+}
+
+#[tokio::test]
+async fn calls_of_processes_that_are_gone_end_as_lost() {
+    let rig = Rig::new().await;
+    let until = rig.now() + LATER;
+    let mine = this_process();
+    // The number is in use again, by somebody else.
+    let reused = Owner {
+        start: mine.start + 1,
+        ..mine
+    };
+    rig.hold("c_gone", gone(), until).await;
+    rig.hold("c_reused", reused, until).await;
+    rig.hold("c_mine", mine, until).await;
+    rig.hold("c_late", mine, rig.now() - 1).await;
+    let done = tick(&rig.models).await.unwrap();
+    assert_eq!((done.lost, done.logged), (3, 3));
+    for id in ["c_gone", "c_reused", "c_late"] {
+        assert_eq!(rig.call(id).await.state, CallState::Expired, "{id}");
+        assert_eq!(rig.row(id).await.unwrap().outcome, LlmOutcome::Lost, "{id}");
+    }
+    assert_eq!(rig.call("c_mine").await.state, CallState::Held);
+    // It was not lost after all: what is known replaces the word for not knowing.
+    rig.settle("c_late").await;
+    assert_eq!(tick(&rig.models).await.unwrap().logged, 1);
+    assert_eq!(rig.row("c_late").await.unwrap().outcome, LlmOutcome::Ok);
+}
+
+#[tokio::test]
+async fn costs_become_known_when_prices_do() {
+    let rig = Rig::new().await;
+    rig.hold("c_1", this_process(), rig.now() + LATER).await;
+    rig.settle("c_1").await;
+    assert_eq!(tick(&rig.models).await.unwrap().priced, 0);
+    assert_eq!(rig.row("c_1").await.unwrap().cost, None);
+    let data = rig.dir.path().join(".local/share/callboard");
+    std::fs::create_dir_all(&data).unwrap();
+    let prices = "version = \"2999-01-01\"\n[[price]]\nprovider = \"vendor\"\nmodel = \"one\"\ninput = 2.0\noutput = 9.0\nsource = \"x\"\n";
+    std::fs::write(data.join("prices.toml"), prices).unwrap();
+    assert_eq!(tick(&rig.models).await.unwrap().priced, 1);
+    assert_eq!(rig.models.prices().version(), "2999-01-01");
+    let (call, row) = (rig.call("c_1").await, rig.row("c_1").await.unwrap());
+    let cost = Some(MicroDollars(6_500_000));
+    assert_eq!((call.cost, row.cost), (cost, cost));
+    assert_eq!(row.price.as_deref(), Some("2999-01-01"));
+}
+
+#[tokio::test]
+async fn one_process_acts_at_a_time_and_the_next_takes_over() {
+    let rig = Rig::new().await;
+    rig.hold("c_1", this_process(), rig.now() + LATER).await;
+    rig.settle("c_1").await;
+    // Somebody else who lives holds the duty.
+    let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+    let id = ProcessId::of(child.id()).unwrap();
+    let other = Process {
+        pid: id.pid,
+        start: id.start_ticks,
+    };
+    let now = rig.now();
+    let taken: Result<_, SchedulingError> = rig
+        .models
+        .store()
+        .write(move |c| duty_take(c, now, "models", other, LATER, "", None))
+        .await;
+    taken.unwrap();
+    assert_eq!(tick(&rig.models).await.unwrap().logged, 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(tick(&rig.models).await.unwrap().logged, 1);
+}
+
+#[tokio::test]
+async fn they_run_by_themselves_until_they_are_dropped() {
+    let rig = Rig::new().await;
+    let duties = rig.models.keep();
+    rig.hold("c_1", this_process(), rig.now() + LATER).await;
+    rig.settle("c_1").await;
+    let logged = async {
+        while rig.row("c_1").await.is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(30);
+    tokio::time::timeout(limit, logged).await.unwrap();
+    duties.end().await;
+    let left: Result<_, SchedulingError> = rig
+        .models
+        .store()
+        .read(|c| callboard_scheduling::duty_get(c, "models"))
+        .await;
+    assert_eq!(left.unwrap(), None, "the next need not wait");
+}
