@@ -11,6 +11,7 @@ mod counter;
 mod error;
 mod factor;
 mod forecast;
+mod outcome;
 pub mod price;
 mod reservation;
 mod rule;
@@ -25,6 +26,10 @@ pub use budget::{LOOK_BACK_DAYS, budget_forecast, budget_stops, spend_daily, sta
 pub use error::LimitError;
 pub use factor::{Factor, factor_get, factor_learn};
 pub use forecast::{Course, Forecast, LEAST_DAYS, forecast};
+pub use outcome::{
+    LearnCursor, RouteOutcome, RouteTallies, RouteTally, outcomes_cursor, outcomes_prune,
+    outcomes_record, outcomes_tally,
+};
 pub use price::{Mode, Price, PriceFileError, PriceTable, Priced};
 pub use reservation::{
     Ask, Call, CallState, Denied, Estimate, Frees, KEEP_MS, Level, Owner, Reservation, Settlement,

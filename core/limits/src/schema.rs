@@ -14,6 +14,12 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 2,
         sql: FACTORS,
     },
+    // A component of its own, as it stands on nothing of the others.
+    Migration {
+        component: "route_outcomes",
+        version: 1,
+        sql: OUTCOMES,
+    },
 ];
 
 const FIRST: &str = "
@@ -103,4 +109,24 @@ CREATE TABLE token_factors (
     reports INTEGER NOT NULL,
     PRIMARY KEY (provider, model)
 ) STRICT, WITHOUT ROWID;
+";
+
+const OUTCOMES: &str = "
+CREATE TABLE route_outcomes (
+    attempt TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    class TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    succeeded INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX route_outcomes_at ON route_outcomes(at);
+CREATE INDEX route_outcomes_class ON route_outcomes(class, at, provider, model, succeeded);
+
+-- One row: how far ended attempts were looked at.
+CREATE TABLE route_learned (
+    one INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+) STRICT;
 ";

@@ -140,6 +140,55 @@ pub fn attempts_open(c: &mut dyn Conn) -> Result<Vec<Attempt>, SchedulingError> 
     )?)
 }
 
+/// An attempt that is over, as far as somebody counts what came of attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its place in the table.
+    pub seq: i64,
+    /// Its id.
+    pub id: String,
+    /// The task.
+    pub task: String,
+    /// ms since 1970 UTC.
+    pub started_at: i64,
+    /// ms since 1970 UTC.
+    pub ended_at: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Attempts that ended after `after` (when, and at which place), up to `until`, at most `most` of them: first who ended
+/// first. Whoever reads on gives the last one's time and place; `until` has to lie so far back that nobody ends an
+/// attempt at that time any more.
+///
+/// # Errors
+/// Only when the store fails.
+pub fn attempts_ended(
+    c: &mut dyn Conn,
+    after: (i64, i64),
+    until: i64,
+    most: u32,
+) -> Result<Vec<Ended>, SchedulingError> {
+    Ok(c.query(
+        "SELECT a.seq, a.id, t.id, a.started_at, a.ended_at, a.outcome FROM attempts a JOIN tasks t ON t.seq = a.task
+         WHERE a.ended_at >= ?1 AND a.ended_at <= ?3 AND (a.ended_at > ?1 OR a.seq > ?2)
+         ORDER BY a.ended_at, a.seq LIMIT ?4",
+        params![after.0, after.1, until, most],
+        |row| {
+            let outcome = row.text(5)?;
+            Ok(Ended {
+                seq: row.int(0)?,
+                id: row.text(1)?,
+                task: row.text(2)?,
+                started_at: row.int(3)?,
+                ended_at: row.int(4)?,
+                outcome: Outcome::parse(&outcome)
+                    .ok_or_else(|| StoreError::Row(format!("unknown outcome {outcome:?}")))?,
+            })
+        },
+    )?)
+}
+
 /// The processes that hold open attempts: the caller looks which of them still live.
 ///
 /// # Errors

@@ -20,8 +20,9 @@ mod trace;
 
 pub use add::{BulkTask, MAX_BULK, Posted, task_add, task_add_many};
 pub use attempt::{
-    Attempt, Facts, WorktreeRow, attempt_amend, attempt_get, attempt_record, attempts_of,
-    attempts_open, process_gone, processes_open, worktree_forget, worktree_intend, worktrees_idle,
+    Attempt, Ended, Facts, WorktreeRow, attempt_amend, attempt_get, attempt_record, attempts_ended,
+    attempts_of, attempts_open, process_gone, processes_open, worktree_forget, worktree_intend,
+    worktrees_idle,
 };
 pub use claim::{
     Claim, DEFAULT_LEASE_MS, Failure, Lease, MAX_LEASE_MS, Process, backoff, lease_extend,

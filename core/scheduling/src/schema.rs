@@ -3,10 +3,20 @@
 use callboard_store::Migration;
 
 /// Scheduling's migrations, oldest first. A published one is never edited.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    component: "scheduling",
-    version: 1,
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        component: "scheduling",
+        version: 1,
+        sql: FIRST,
+    },
+    Migration {
+        component: "scheduling",
+        version: 2,
+        sql: ENDED,
+    },
+];
+
+const FIRST: &str = "
 CREATE TABLE tasks (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -99,5 +109,9 @@ CREATE TABLE duties (
     until INTEGER NOT NULL,
     note TEXT NOT NULL DEFAULT ''
 );
-",
-}];
+";
+
+/// Whoever counts what came of attempts reads on from where it was.
+const ENDED: &str = "
+CREATE INDEX attempts_ended ON attempts(ended_at, seq) WHERE ended_at IS NOT NULL;
+";

@@ -9,6 +9,7 @@ mod budgets;
 mod fixture;
 mod granting;
 mod later;
+mod outcomes;
 mod processes;
 mod properties;
 mod rules;

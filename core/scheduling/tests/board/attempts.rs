@@ -179,3 +179,49 @@ fn a_worktree_of_an_unknown_attempt_is_idle() {
         "one row an attempt, the last intent holds"
     );
 }
+
+#[test]
+fn ended_attempts_are_read_on_from_where_somebody_was() {
+    let board = Board::new();
+    let mut ended = Vec::new();
+    for (title, fails) in [("one", false), ("two", true), ("three", false)] {
+        let task = board.titled(title);
+        let lease = board.claim();
+        board.advance(MINUTE);
+        if fails {
+            board.interrupt(&lease).unwrap();
+            // It is ready again, and not to be claimed instead of the next.
+            board.cancel(&task).unwrap();
+        } else {
+            board.finish(&lease).unwrap();
+        }
+        ended.push((task, board.now()));
+    }
+    board.titled("open");
+    board.claim();
+    let read =
+        |after, until, most| board.look(|c| scheduling::attempts_ended(c, after, until, most));
+    let all = read((0, 0), board.now(), 10);
+    let seen: Vec<(String, i64)> = all
+        .iter()
+        .map(|one| (one.task.clone(), one.ended_at))
+        .collect();
+    assert_eq!(seen, ended);
+    assert_eq!(all[0].started_at, all[0].ended_at - MINUTE);
+    assert_eq!(
+        [all[0].outcome, all[1].outcome, all[2].outcome],
+        [Outcome::Done, Outcome::Interrupted, Outcome::Done]
+    );
+    // Page by page, and never what may still get company.
+    assert_eq!(read((0, 0), board.now(), 1), all[..1]);
+    assert_eq!(
+        read((all[0].ended_at, all[0].seq), board.now(), 10),
+        all[1..]
+    );
+    assert_eq!(read((0, 0), board.now() - 1, 10), all[..2]);
+    // Of those that ended together the rest is read.
+    assert_eq!(
+        read((all[1].ended_at, all[1].seq - 1), board.now(), 10),
+        all[1..]
+    );
+}

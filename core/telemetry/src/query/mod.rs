@@ -12,6 +12,7 @@ mod calls;
 mod costs;
 mod failures;
 mod recent;
+mod served;
 mod speed;
 mod time;
 
@@ -24,6 +25,7 @@ pub use calls::{CallPage, CursorError, Order, find_calls};
 pub use costs::{CostRow, Costs, Totals, costs, totals};
 pub use failures::{DayFailures, FailureClass, Failures, failures};
 pub use recent::{Recent, recent};
+pub use served::{Served, served};
 pub use speed::{Percentiles, Speed, SpeedRow, speed};
 
 /// Which calls to look at. What is `None` lets everything through.

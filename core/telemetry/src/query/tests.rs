@@ -441,3 +441,32 @@ fn failures_come_by_kind_and_by_day_with_advice() {
     assert_eq!((found.calls, found.failed, found.classes.len()), (6, 1, 1));
     assert_eq!(found.days.iter().map(|day| day.failed).sum::<u64>(), 1);
 }
+
+#[test]
+fn who_answered_for_a_task_is_told_in_order_within_a_time() {
+    let by = |n, task: &str, outcome| LlmCall {
+        task: Some(task.to_owned()),
+        decision: Some(format!("{{\"n\": {n}}}")),
+        outcome,
+        ..call(n)
+    };
+    let calls = vec![
+        by(1, "t_1", LlmOutcome::Ok),
+        by(2, "t_1", LlmOutcome::Error),
+        by(3, "t_2", LlmOutcome::Ok),
+        by(4, "t_1", LlmOutcome::Ok),
+        by(5, "t_1", LlmOutcome::Ok),
+    ];
+    let (_board, store) = board(calls);
+    let told = |from, until| -> Vec<String> {
+        let rows = ask(&store, |c| served(c, "t_1", DAY + from, DAY + until));
+        rows.into_iter().filter_map(|row| row.decision).collect()
+    };
+    assert_eq!(told(0, 10), ["{\"n\": 1}", "{\"n\": 4}", "{\"n\": 5}"]);
+    assert_eq!(told(2, 4), ["{\"n\": 4}"]);
+    let first = ask(&store, |c| served(c, "t_2", DAY, DAY + 10)).remove(0);
+    assert_eq!(
+        (first.provider.as_str(), first.model.as_str()),
+        ("acme", "large")
+    );
+}
