@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const SUBCOMMANDS: [&str; 10] = [
+const SUBCOMMANDS: [&str; 11] = [
     "run",
     "assigner",
     "roadmap",
     "init",
     "test",
+    "evaluate",
     "doctor",
     "trust",
     "vault",

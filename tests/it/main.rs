@@ -14,6 +14,7 @@ mod cli;
 mod clients;
 mod corpus;
 mod docs;
+mod evaluate;
 mod example;
 mod goldens;
 mod kills;

@@ -5,9 +5,11 @@
 //! [`route`], which candidates are asked in which order, and why; [`engine`], what comes after a failure; [`gateway`],
 //! the protocols that clients speak to us. Not for: MCP, prices, or deciding what a task is worth.
 
+pub mod bandit;
 pub mod chat;
 pub mod check;
 pub mod engine;
+pub mod evaluate;
 pub mod failure;
 pub mod gateway;
 pub mod route;

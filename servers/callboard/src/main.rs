@@ -5,6 +5,7 @@
 
 mod audit;
 mod doctor;
+mod evaluate;
 mod example;
 mod hidden;
 mod init;
@@ -58,6 +59,8 @@ enum Command {
     Init(init::InitArgs),
     /// Run scenario files against MCP servers, ours or any.
     Test(test::TestArgs),
+    /// Compare ways of choosing models, on prompts that several have answered.
+    Evaluate(evaluate::EvaluateArgs),
     /// Tell what is present, what is missing, and what to type.
     Doctor(doctor::DoctorArgs),
     /// Trust a project's callboard.toml to name commands.
@@ -158,6 +161,7 @@ fn dispatch(
         Command::Audit(args) => audit::audit(&args, &environment, out),
         Command::Init(args) => init::init(&args, &environment, out),
         Command::Test(args) => test::test(&args, &environment, out),
+        Command::Evaluate(args) => evaluate::evaluate(&args, out),
         Command::Doctor(args) => doctor::doctor(&args, &environment, out),
         Command::Trust(args) => trust::trust(&args, &environment, out),
         Command::Questions(args) => questions::questions(&args, &environment, out),
