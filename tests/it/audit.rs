@@ -127,6 +127,8 @@ fn every_tool_that_changes_something_leaves_a_row_of_who_did_it() {
         json!({"path": root, "agent": "slow"}),
     );
     ci.changes("roadmap.roadmap_stop", None, json!({"path": root}));
+    let file = json!({"file": "calls", "period": "all"});
+    ci.changes("telemetry.export", None, file);
     assert!(ci.left.is_empty(), "not tried: {:?}", ci.left);
 
     let edit = audit(&home)

@@ -13,6 +13,7 @@ const SUBCOMMANDS: [&str; 11] = [
     "run",
     "assigner",
     "roadmap",
+    "telemetry",
     "init",
     "test",
     "evaluate",
@@ -346,7 +347,7 @@ fn init_adds_our_servers_and_keeps_everything_else() {
         assert!(text.contains(kept), "{kept} is gone:\n{text}");
     }
     let servers: Value = serde_json::from_str::<Value>(&text).unwrap()["mcpServers"].clone();
-    for name in ["assigner", "roadmap"] {
+    for name in ["assigner", "roadmap", "telemetry"] {
         let program = PathBuf::from(servers[name]["command"].as_str().unwrap());
         assert_eq!(
             program.canonicalize().unwrap(),

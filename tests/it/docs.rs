@@ -121,6 +121,7 @@ fn every_flag_in_the_documents_exists() {
         "trust",
         "assigner",
         "roadmap",
+        "telemetry",
         "vault",
     ]
     .iter()

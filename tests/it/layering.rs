@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 /// What each crate may import of ours. A server uses the core and never another server.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("callboard-redact", &[]),
     ("callboard-store", &["callboard-redact"]),
     ("callboard-config", &[]),
@@ -80,6 +80,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ),
     ("callboard-assigner-server", CORE),
     ("callboard-roadmap-server", CORE),
+    ("callboard-telemetry-server", CORE),
     ("callboard", ANY),
 ];
 
@@ -102,7 +103,7 @@ const CORE: &[&str] = &[
 const ANY: &[&str] = &["*"];
 
 /// Third-party crates that only their owners may import.
-const OWNERS: [(&str, &[&str]); 6] = [
+const OWNERS: [(&str, &[&str]); 8] = [
     ("rusqlite", &["callboard-store"]),
     ("git2", &["callboard-worktree"]),
     ("rmcp", &["callboard-mcp"]),
@@ -112,11 +113,14 @@ const OWNERS: [(&str, &[&str]); 6] = [
             "callboard",
             "callboard-assigner-server",
             "callboard-roadmap-server",
+            "callboard-telemetry-server",
             "callboard-tests",
         ],
     ),
     ("indicatif", &["callboard"]),
     ("prometheus-client", &["callboard-telemetry"]),
+    ("tiny-skia", &["callboard-telemetry-server"]),
+    ("ttf-parser", &["callboard-telemetry-server"]),
 ];
 
 fn imports() -> BTreeMap<String, Vec<String>> {

@@ -55,6 +55,11 @@ fn scenarios_of_the_roadmap_hold() {
 }
 
 #[test]
+fn scenarios_of_telemetry_hold() {
+    all_hold("tests/scenarios/telemetry");
+}
+
+#[test]
 fn scenarios_over_http_hold() {
     all_hold("tests/scenarios/http");
 }

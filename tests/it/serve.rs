@@ -5,7 +5,7 @@ use callboard_tests::{Home, wait_until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const SERVERS: [&str; 2] = ["assigner", "roadmap"];
+const SERVERS: [&str; 3] = ["assigner", "roadmap", "telemetry"];
 /// Longer than a server may need for anything that is waited for.
 const LONG: Duration = Duration::from_secs(60);
 

@@ -198,3 +198,34 @@ impl IntoAnswer for Blocks {
         })
     }
 }
+
+/// An answer that may come with a picture: structured and as text without one; as text and picture where there is
+/// one, because clients drop blocks beside structured content. So it declares no schema.
+#[derive(Debug, Clone)]
+pub struct Illustrated<T> {
+    /// The answer.
+    pub answer: T,
+    /// The picture, where one was asked for.
+    pub picture: Option<Media>,
+}
+
+impl<T: Serialize + JsonSchema + Render + 'static> IntoAnswer for Illustrated<T> {
+    fn schema() -> Option<Map<String, Value>> {
+        None
+    }
+
+    fn into_answer(self) -> Result<Answer, ToolError> {
+        let answer = self.answer.into_answer()?;
+        Ok(match self.picture {
+            None => answer,
+            Some(picture) => Answer {
+                structured: None,
+                blocks: answer
+                    .blocks
+                    .into_iter()
+                    .chain([Block::Image(picture)])
+                    .collect(),
+            },
+        })
+    }
+}

@@ -47,7 +47,7 @@ pub use ability::Ability;
 pub use call::BoxFuture;
 pub use caller::{Caller, Role, Via};
 pub use complete::Completing;
-pub use content::{Answer, Block, Blocks, Body, Embedded, IntoAnswer, Media};
+pub use content::{Answer, Block, Blocks, Body, Embedded, Illustrated, IntoAnswer, Media};
 pub use context::CallContext;
 pub use error::{ErrorKind, ToolError};
 pub use gate::{Arrival, Gate, Refusal};

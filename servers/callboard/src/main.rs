@@ -49,6 +49,8 @@ enum Command {
     Assigner(ServerArgs),
     /// The MCP server that works a roadmap, on standard input and output.
     Roadmap(ServerArgs),
+    /// The MCP server for what calls to models cost and how they went, on standard input and output.
+    Telemetry(ServerArgs),
     /// Every MCP server in one process, over HTTP.
     Serve(serve::ServeArgs),
     /// Make, list and revoke the tokens that HTTP clients show.
@@ -156,6 +158,7 @@ fn dispatch(
         Command::Run(args) => run::run(&args, environment),
         Command::Assigner(args) => serve(&args, &environment, callboard_assigner_server::serve),
         Command::Roadmap(args) => serve(&args, &environment, callboard_roadmap_server::serve),
+        Command::Telemetry(args) => serve(&args, &environment, callboard_telemetry_server::serve),
         Command::Serve(args) => serve::serve(&args, &environment),
         Command::Token(args) => token::token(&args, &environment, out),
         Command::Audit(args) => audit::audit(&args, &environment, out),

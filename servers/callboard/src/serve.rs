@@ -89,7 +89,12 @@ async fn run(
                 .refusals(gate.refusals().clone()),
         )
         .mount(
-            callboard_roadmap_server::mount(environment, config)?.refusals(gate.refusals().clone()),
+            callboard_roadmap_server::mount(environment.clone(), config.clone())?
+                .refusals(gate.refusals().clone()),
+        )
+        .mount(
+            callboard_telemetry_server::mount(&environment, &config)?
+                .refusals(gate.refusals().clone()),
         );
     writeln!(std::io::stdout(), "listening on {}", listener.url())?;
     let served = http.serve(listener, stop).await;

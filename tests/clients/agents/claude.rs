@@ -94,7 +94,7 @@ fn posts_with_the_project_s_file(transport: Transport) {
     // What the user says to the two questions at the first start in the project.
     let projects = json!({work(home).to_str().unwrap(): {
         "hasTrustDialogAccepted": true,
-        "enabledMcpjsonServers": ["assigner", "roadmap"],
+        "enabledMcpjsonServers": ["assigner", "roadmap", "telemetry"],
     }});
     let answers = json!({"hasCompletedOnboarding": true, "projects": projects});
     std::fs::write(home.join(".claude.json"), answers.to_string()).unwrap();

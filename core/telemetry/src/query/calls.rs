@@ -96,6 +96,23 @@ pub fn find_calls(
     Ok(CallPage { calls, next })
 }
 
+/// Hands over each of the calls that fit, the earliest first, and ends early where `take` fails.
+///
+/// # Errors
+/// The store's, or that of `take`.
+pub fn each_call(
+    c: &mut dyn Conn,
+    filter: &LlmFilter,
+    take: &mut dyn FnMut(LlmCall) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let clause = Where::of(filter);
+    let sql = format!(
+        "SELECT {} FROM llm_call {} ORDER BY at, id",
+        *COLUMNS, clause.sql
+    );
+    c.for_each(&sql, &clause.values, &mut |row| take(from_row(row)?))
+}
+
 fn read(cursor: &str) -> Option<(i64, &str)> {
     let (value, id) = cursor.split_once('.')?;
     Some((value.parse().ok()?, id))

@@ -19,9 +19,9 @@ mod time;
 use callboard_store::Value;
 
 use crate::errors::ErrorClass;
-use crate::llm::LlmOutcome;
+use crate::llm::{LlmCall, LlmOutcome};
 
-pub use calls::{CallPage, CursorError, Order, find_calls};
+pub use calls::{CallPage, CursorError, Order, each_call, find_calls};
 pub use costs::{CostRow, Costs, Totals, costs, totals};
 pub use failures::{DayFailures, FailureClass, Failures, failures};
 pub use recent::{Recent, recent};
@@ -116,7 +116,27 @@ impl By {
         }
     }
 
-    fn is_time(self) -> bool {
+    /// The key of one call, as it stands in a table of sums.
+    #[must_use]
+    pub fn of(self, call: &LlmCall) -> Option<String> {
+        match self {
+            By::Model => Some(call.model_answered.as_ref().unwrap_or(&call.model).clone()),
+            By::Provider => Some(call.provider.clone()),
+            By::Account => call.account.clone(),
+            By::Agent => call.agent.clone(),
+            By::Task => call.task.clone(),
+            By::Project => call.project.clone(),
+            By::Server => call.server.clone(),
+            By::Tool => call.tool.clone(),
+            By::Route => call.route.clone(),
+            By::Day => Some(time::day(call.at / 86_400_000)),
+            By::Hour => Some(time::hour(call.at / 3_600_000)),
+        }
+    }
+
+    /// Whether the keys are times.
+    #[must_use]
+    pub fn is_time(self) -> bool {
         matches!(self, By::Day | By::Hour)
     }
 }

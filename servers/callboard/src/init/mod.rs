@@ -25,6 +25,7 @@ use std::sync::Arc;
 const SERVERS: &[(&str, &str)] = &[
     ("assigner", "tasks: post, claim, watch, finish"),
     ("roadmap", "ROADMAP.md: load it, work it to its end"),
+    ("telemetry", "calls to models: costs, speed, errors"),
 ];
 
 /// Members of an entry that say how the server is reached; everything else in it is the user's.

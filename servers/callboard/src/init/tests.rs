@@ -106,6 +106,13 @@ const FRESH: &str = r#"{
       "args": [
         "roadmap"
       ]
+    },
+    "telemetry": {
+      "type": "stdio",
+      "command": "callboard",
+      "args": [
+        "telemetry"
+      ]
     }
   }
 }
