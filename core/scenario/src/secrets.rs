@@ -37,27 +37,29 @@ impl Secrets {
 }
 
 /// Asks `ask` once for each secret that the scenarios name. Each value is registered, so that nothing that this process
-/// writes shows it.
-///
-/// # Errors
-/// Every place that names a secret which could not be had.
+/// writes shows it. Beside what was found: every place that names a secret which could not be had.
 pub fn resolve(
     scenarios: &[(PathBuf, Scenario)],
     mut ask: impl FnMut(&str) -> Result<Secret, Refused>,
-) -> Result<Secrets, Vec<LoadError>> {
+) -> (Secrets, Vec<LoadError>) {
     let mut found = BTreeMap::new();
     let mut missing = BTreeMap::new();
     let names: BTreeSet<&str> = scenarios
         .iter()
         .flat_map(|(_, scenario)| scenario.secrets.iter().map(|name| name.value.as_str()))
         .collect();
+    let mut closed: Option<String> = None;
     for name in names {
+        if let Some(why) = &closed {
+            missing.insert(name, why.clone());
+            continue;
+        }
         match ask(name).and_then(|value| registered(name, value)) {
             Ok(value) => drop(found.insert(name.to_owned(), value)),
             Err(Refused::Missing(why)) => drop(missing.insert(name, why)),
             Err(Refused::Closed(why)) => {
-                missing.insert(name, why);
-                break;
+                missing.insert(name, why.clone());
+                closed = Some(why);
             }
         }
     }
@@ -74,11 +76,7 @@ pub fn resolve(
             }
         }
     }
-    if wrong.is_empty() {
-        Ok(Secrets(found))
-    } else {
-        Err(wrong)
-    }
+    (Secrets(found), wrong)
 }
 
 fn registered(name: &str, value: Secret) -> Result<Secret, Refused> {
@@ -109,11 +107,11 @@ mod tests {
     fn each_secret_is_asked_for_once_and_registered() {
         let mut asked = Vec::new();
         let both = [scenario("a.yaml", "KEY"), scenario("b.yaml", "KEY")];
-        let secrets = resolve(&both, |name| {
+        let (secrets, wrong) = resolve(&both, |name| {
             asked.push(name.to_owned());
             Ok(Secret::new("canary-of-a-scenario".to_owned()))
-        })
-        .unwrap();
+        });
+        assert_eq!(wrong, []);
         assert_eq!(asked, ["KEY"]);
         assert_eq!(
             secrets.get("KEY").map(Secret::expose),
@@ -134,7 +132,7 @@ mod tests {
             scenario("c.yaml", "ONE"),
         ];
         let told = |refused: fn(String) -> Refused| -> Vec<String> {
-            let wrong = resolve(&three, |name| Err(refused(format!("no {name}")))).unwrap_err();
+            let (_, wrong) = resolve(&three, |name| Err(refused(format!("no {name}"))));
             wrong.iter().map(ToString::to_string).collect()
         };
         assert_eq!(
@@ -150,6 +148,7 @@ mod tests {
             told(Refused::Closed),
             [
                 "a.yaml:5:14: `${vault:ONE}`: no ONE",
+                "b.yaml:5:14: `${vault:TWO}`: no ONE",
                 "c.yaml:5:14: `${vault:ONE}`: no ONE",
             ]
         );
@@ -158,7 +157,7 @@ mod tests {
     #[test]
     fn a_value_that_could_not_be_kept_out_is_not_used() {
         let one = [scenario("a.yaml", "SHORT")];
-        let wrong = resolve(&one, |_| Ok(Secret::new("short".to_owned()))).unwrap_err();
+        let (_, wrong) = resolve(&one, |_| Ok(Secret::new("short".to_owned())));
         assert!(wrong[0].message.contains("fewer than 8 bytes"), "{wrong:?}");
     }
 }

@@ -2,10 +2,16 @@
 //! For: finding the files, running them, and writing the report where it was asked for.
 //! Not for: what a scenario may say, or how it is run; that is `core/scenario`.
 
+mod report_file;
+#[cfg(test)]
+mod tests;
+
 use anyhow::{Context, bail};
 use callboard_config::{Config, Environment, Overrides};
 use callboard_crew::users_vault;
-use callboard_scenario::{LoadError, Options, Refused, Report, Secrets, format::Scenario, report};
+use callboard_scenario::{
+    LoadError, Options, Outcome, Refused, Report, Secrets, format::Scenario, report,
+};
 use callboard_store::{SystemClock, actor};
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
@@ -98,8 +104,21 @@ pub fn test(
             "only one report can go to standard output; write the others to files, --report junit=PATH"
         );
     }
-    let scenarios = chosen(args)?;
-    let secrets = secrets(&scenarios, environment)?;
+    let mut found = found(args);
+    for wanted in &args.report {
+        if let Some(path) = &wanted.path {
+            report_file::is_no_scenario(path, &found.files)?;
+            // Whatever becomes of this run: an earlier one's report must not be taken for its.
+            report_file::clear(path)?;
+        }
+    }
+    found.load(args)?;
+    let secrets = found.secrets(environment)?;
+    let Found {
+        files,
+        scenarios,
+        unread,
+    } = found;
     let options = options(args, environment, secrets)?;
     let colour = if std::io::stdout().is_terminal() && environment.get("NO_COLOR").is_none() {
         report::Colour::Always
@@ -113,7 +132,13 @@ pub fn test(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let done = runtime.block_on(async {
+    let unread: Vec<Outcome> = unread.iter().map(Outcome::unread).collect();
+    if plain {
+        for outcome in &unread {
+            write!(out, "{}", report::to_text(outcome, colour))?;
+        }
+    }
+    let mut done = runtime.block_on(async {
         let stop = options.stop.clone();
         let signals = actor::spawn(stop_on_signals(stop));
         let done = callboard_scenario::run(scenarios, &options, |outcome| {
@@ -126,6 +151,10 @@ pub fn test(
         signals.abort();
         done
     });
+    done.outcomes.extend(unread);
+    // A path that could not even be looked through comes first.
+    done.outcomes
+        .sort_by_key(|outcome| files.iter().position(|file| *file == outcome.file));
     if plain {
         write!(out, "{}", done.summary())?;
     }
@@ -135,63 +164,80 @@ pub fn test(
     Ok(ExitCode::from(u8::from(!done.passed())))
 }
 
-/// All files are read before the first runs, so that a slip in the last one shows at once.
-fn chosen(args: &TestArgs) -> anyhow::Result<Vec<(PathBuf, Scenario)>> {
-    let files = callboard_scenario::find(&args.files)?;
-    let mut scenarios = Vec::new();
-    let mut wrong: Vec<LoadError> = Vec::new();
-    for file in files {
-        match callboard_scenario::load(&file) {
-            Ok(scenario) => scenarios.push((file, scenario)),
-            Err(error) => wrong.push(error),
-        }
-    }
-    refuse(&wrong)?;
-    if !args.filter.is_empty() {
-        scenarios
-            .retain(|(file, scenario)| args.filter.iter().any(|word| fits(word, file, scenario)));
-        if scenarios.is_empty() {
-            bail!("no scenario fits the filter {}", args.filter.join(", "));
-        }
-    }
-    Ok(scenarios)
+/// What the arguments name. All of it is read before the first runs, so that a slip in the last one shows at once.
+struct Found {
+    files: Vec<PathBuf>,
+    scenarios: Vec<(PathBuf, Scenario)>,
+    /// What can't be used; it fails, and the others are run.
+    unread: Vec<LoadError>,
 }
 
-fn refuse(wrong: &[LoadError]) -> anyhow::Result<()> {
-    if wrong.is_empty() {
-        return Ok(());
+fn found(args: &TestArgs) -> Found {
+    let mut found = Found {
+        files: Vec::new(),
+        scenarios: Vec::new(),
+        unread: Vec::new(),
+    };
+    for path in &args.files {
+        match callboard_scenario::find(std::slice::from_ref(path)) {
+            Ok(files) => found.files.extend(files),
+            Err(error) => found.unread.push(error),
+        }
     }
-    let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-    bail!("{}", lines.join("\n"))
+    let mut seen = BTreeSet::new();
+    found.files.retain(|file| seen.insert(file.clone()));
+    found
 }
 
-/// What the scenarios name of the user's vault, which is opened only if they do. All of it is there before the first
-/// runs, so that a passphrase is asked for once.
-fn secrets(
-    scenarios: &[(PathBuf, Scenario)],
-    environment: &Environment,
-) -> anyhow::Result<Secrets> {
-    if scenarios
-        .iter()
-        .all(|(_, scenario)| scenario.secrets.is_empty())
-    {
-        return Ok(Secrets::default());
+impl Found {
+    fn load(&mut self, args: &TestArgs) -> anyhow::Result<()> {
+        for file in &self.files {
+            match callboard_scenario::load(file) {
+                Ok(scenario) => self.scenarios.push((file.clone(), scenario)),
+                Err(error) => self.unread.push(error),
+            }
+        }
+        if !args.filter.is_empty() {
+            self.scenarios.retain(|(file, scenario)| {
+                args.filter.iter().any(|word| fits(word, file, scenario))
+            });
+            // Whether the filter means a file that can't be read is not known, so it counts.
+            if self.scenarios.is_empty() && self.unread.is_empty() {
+                bail!("no scenario fits the filter {}", args.filter.join(", "));
+            }
+        }
+        Ok(())
     }
-    let config = Config::load(environment, None, &Overrides::default())?;
-    let asking = crate::vault::asking();
-    let vault = users_vault(environment, &config, Arc::new(SystemClock), Some(asking))()?;
-    let found = callboard_scenario::resolve(scenarios, |name| {
-        // This needs no passphrase.
-        vault
-            .must_have(name)
-            .map_err(|error| Refused::Missing(error.to_string()))?;
-        vault
-            .resolve(&BTreeSet::from([name.to_owned()]))
-            .map_err(|error| Refused::Closed(error.to_string()))?
-            .remove(name)
-            .ok_or_else(|| Refused::Closed("the vault lost it: try again".to_owned()))
-    });
-    found.or_else(|wrong| refuse(&wrong).map(|()| Secrets::default()))
+
+    /// What the scenarios name of the user's vault, which is opened only if they do. All of it is there before the
+    /// first runs, so that a passphrase is asked for once. A scenario whose secret can't be had is not run.
+    fn secrets(&mut self, environment: &Environment) -> anyhow::Result<Secrets> {
+        if self
+            .scenarios
+            .iter()
+            .all(|(_, scenario)| scenario.secrets.is_empty())
+        {
+            return Ok(Secrets::default());
+        }
+        let config = Config::load(environment, None, &Overrides::default())?;
+        let asking = crate::vault::asking();
+        let vault = users_vault(environment, &config, Arc::new(SystemClock), Some(asking))()?;
+        let (secrets, wrong) = callboard_scenario::resolve(&self.scenarios, |name| {
+            // This needs no passphrase.
+            vault
+                .must_have(name)
+                .map_err(|error| Refused::Missing(error.to_string()))?;
+            vault
+                .resolve(&BTreeSet::from([name.to_owned()]))
+                .map_err(|error| Refused::Closed(error.to_string()))?
+                .remove(name)
+                .ok_or_else(|| Refused::Closed("the vault lost it: try again".to_owned()))
+        });
+        self.scenarios
+            .retain(|(file, _)| wrong.iter().all(|error| error.file != *file));
+        self.unread.extend(wrong);
+        Ok(secrets)
+    }
 }
 
 fn fits(word: &str, file: &Path, scenario: &Scenario) -> bool {
@@ -254,44 +300,8 @@ fn deliver(wanted: &Wanted, done: &Report, out: &mut dyn Write) -> anyhow::Resul
         Format::Json => serde_json::to_string_pretty(&report::to_json(done))? + "\n",
         Format::Junit => report::to_junit(done).map_err(anyhow::Error::msg)?,
     };
-    let Some(path) = &wanted.path else {
-        return Ok(write!(out, "{text}")?);
-    };
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let written = || -> anyhow::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    written().with_context(|| {
-        format!(
-            "the report can't be written to {}; its directory must exist",
-            path.display()
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reports_are_named_with_or_without_a_path() {
-        let wanted: Wanted = "junit=out/report.xml".parse().unwrap();
-        assert_eq!(wanted.format, Format::Junit);
-        assert_eq!(wanted.path.as_deref(), Some(Path::new("out/report.xml")));
-        assert_eq!("json".parse::<Wanted>().unwrap().path, None);
-        assert!(
-            "xml"
-                .parse::<Wanted>()
-                .unwrap_err()
-                .contains("text, json, junit")
-        );
-        assert!("json=".parse::<Wanted>().is_err());
+    match &wanted.path {
+        None => Ok(write!(out, "{text}")?),
+        Some(path) => report_file::write(path, &text, out),
     }
 }

@@ -9,7 +9,7 @@ pub fn to_json(report: &Report) -> Value {
     let failed = report
         .outcomes
         .iter()
-        .filter(|outcome| outcome.verdict == Verdict::Failed)
+        .filter(|outcome| outcome.verdict != Verdict::Passed)
         .count();
     json!({
         "passed": report.outcomes.len() - failed,
@@ -26,6 +26,7 @@ fn outcome(outcome: &Outcome) -> Value {
         "verdict": match outcome.verdict {
             Verdict::Passed => "passed",
             Verdict::Failed => "failed",
+            Verdict::Unread => "error",
         },
         "seconds": outcome.took.as_secs_f64(),
         "steps": outcome.steps,

@@ -19,8 +19,11 @@ pub fn to_junit(report: &Report) -> Result<String, String> {
             .map_or_else(String::new, |path| path.display().to_string());
         let status = match outcome.verdict {
             Verdict::Passed => TestCaseStatus::success(),
-            Verdict::Failed => {
-                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            Verdict::Failed | Verdict::Unread => {
+                let mut status = TestCaseStatus::non_success(match outcome.verdict {
+                    Verdict::Unread => NonSuccessKind::Error,
+                    _ => NonSuccessKind::Failure,
+                });
                 if let Some(first) = outcome.failures.first() {
                     status.set_message(format!(
                         "{}: {}: {}",

@@ -11,6 +11,7 @@ pub use junit::to_junit;
 pub use text::{Colour, to_text};
 
 use crate::judge::Mismatch;
+use crate::read::LoadError;
 use crate::wire::Secrets;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,35 @@ pub enum Verdict {
     Passed,
     /// One did not.
     Failed,
+    /// Nothing was run: its file can't be used.
+    Unread,
+}
+
+impl Outcome {
+    /// A scenario that was not run, as its file can't be used.
+    #[must_use]
+    pub fn unread(error: &LoadError) -> Outcome {
+        let failure = Failure {
+            line: error.line,
+            column: error.column,
+            ..Failure::of(
+                &error.file,
+                "scenario",
+                &callboard_redact::scrub(&error.message),
+            )
+        };
+        Outcome {
+            name: error.file.file_stem().map_or_else(
+                || error.file.display().to_string(),
+                |stem| stem.to_string_lossy().into_owned(),
+            ),
+            file: error.file.clone(),
+            verdict: Verdict::Unread,
+            took: Duration::ZERO,
+            steps: 0,
+            failures: vec![failure],
+        }
+    }
 }
 
 /// A step that did not hold.

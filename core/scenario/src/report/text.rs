@@ -34,6 +34,7 @@ pub fn to_text(outcome: &Outcome, colour: Colour) -> String {
     let word = match outcome.verdict {
         Verdict::Passed => colour.paint("32", "ok  "),
         Verdict::Failed => colour.paint("31", "FAIL"),
+        Verdict::Unread => colour.paint("31", "ERR "),
     };
     let mut out = format!(
         "{word} {} ({}, {} steps, {:.1} s)\n",
@@ -55,7 +56,7 @@ impl Report {
         let failed = self
             .outcomes
             .iter()
-            .filter(|outcome| outcome.verdict == Verdict::Failed)
+            .filter(|outcome| outcome.verdict != Verdict::Passed)
             .count();
         format!(
             "{} passed, {failed} failed, {:.1} s\n",
