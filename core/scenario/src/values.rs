@@ -48,6 +48,11 @@ impl Scope {
             .map_err(|error| format!("the pattern {filled:?} can't be read: {error}"))
     }
 
+    /// A text for something that is not a server, where no secret may go: what a step captured may hold one.
+    pub(crate) fn outside(&self, text: &str) -> Result<String, Wrong> {
+        self.text(text).and_then(without_secrets)
+    }
+
     /// A value with its variables in place: a text that is only `${name}` becomes the value as it is.
     pub(crate) fn value(&self, value: &Value) -> Result<Value, Wrong> {
         match value {
@@ -93,6 +98,21 @@ impl Scope {
         map.iter()
             .map(|(key, text)| Ok((self.text(key)?, fill(text, get)?)))
             .collect()
+    }
+
+    /// Texts by name for something that is not a server.
+    pub(crate) fn texts_outside(
+        &self,
+        map: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, Wrong> {
+        map.iter()
+            .map(|(key, text)| Ok((key.clone(), self.outside(text)?)))
+            .collect()
+    }
+
+    /// A list of texts for something that is not a server.
+    pub(crate) fn list_outside(&self, list: &[String]) -> Result<Vec<String>, Wrong> {
+        list.iter().map(|text| self.outside(text)).collect()
     }
 
     /// A list of texts with their variables in place.
@@ -159,6 +179,17 @@ impl Scope {
             near = format!("; set are {}", names.join(", "));
         }
         format!("${{{name}}} is not set; no step before this one captured it{near}")
+    }
+}
+
+/// The text, unless it holds a secret.
+pub(crate) fn without_secrets(text: String) -> Result<String, Wrong> {
+    match callboard_redact::sighted(text.as_bytes()) {
+        None => Ok(text),
+        Some(name) => Err(format!(
+            "what would stand here holds a secret: {}",
+            crate::read::misplaced(&name)
+        )),
     }
 }
 

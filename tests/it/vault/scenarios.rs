@@ -136,10 +136,7 @@ fn a_scenario_whose_secret_cannot_be_had_is_told_where_and_what_to_type() {
         }
     };
     write("PLAIM");
-    told(&[
-        "`${vault:PLAIM}`: ",
-        "`callboard vault set PLAIM`",
-    ]);
+    told(&["`${vault:PLAIM}`: ", "`callboard vault set PLAIM`"]);
     must(given(&home, &["vault", "set", "PLAIN"], PLAIN));
     told(&["the vault has no secret PLAIM"]);
     write("PLAIN");

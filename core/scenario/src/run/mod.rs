@@ -8,6 +8,8 @@ mod evidence;
 mod outside;
 mod stage;
 mod start;
+#[cfg(test)]
+mod tests;
 mod verbs;
 
 use crate::format::Scenario;
@@ -194,7 +196,7 @@ fn prepare(
         let value = scope.value(value)?;
         scope.vars.insert(name.clone(), value);
     }
-    rig.set_env(scope.texts(&scenario.env)?);
+    rig.set_env(scope.texts_outside(&scenario.env)?);
     let stage = Stage::new(rig, Arc::clone(scenario), began);
     Ok(Actor::new(
         Arc::clone(file),

@@ -6,7 +6,7 @@ use crate::format::{Command, Step};
 use crate::judge::Evidence;
 use crate::read::verb;
 use crate::rig::{Child, Pipes, Spawn, signal};
-use crate::values::Wrong;
+use crate::values::{Wrong, without_secrets};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -21,22 +21,22 @@ impl Actor {
         let (program, args) = match given(&step.run)? {
             Command::Shell(line) => (
                 "sh".to_owned(),
-                vec!["-euc".to_owned(), self.scope.text(line)?],
+                vec!["-euc".to_owned(), self.scope.outside(line)?],
             ),
             Command::Words(words) => {
-                let mut words = self.scope.list(words)?;
+                let mut words = self.scope.list_outside(words)?;
                 let program = words.remove(0);
                 (program, words)
             }
         };
         let rig = Arc::clone(&self.stage.rig);
         let cwd = match &step.cwd {
-            Some(cwd) => rig.place(&self.scope.text(cwd)?),
+            Some(cwd) => rig.place(&self.scope.outside(cwd)?),
             None => rig.work(),
         };
         let env = rig.env(
             self.scope
-                .texts(step.env.as_ref().unwrap_or(&Default::default()))?,
+                .texts_outside(step.env.as_ref().unwrap_or(&Default::default()))?,
         );
         let spawn = Spawn {
             program: found(&program, env.get("PATH").map_or("", String::as_str)).into(),
@@ -46,7 +46,9 @@ impl Actor {
         };
         let (child, _) = Child::start(spawn, Pipes::Kept)?;
         if let Some(mut pipe) = child.stdin.lock().await.take() {
-            let input = self.scope.text(step.stdin.as_deref().unwrap_or_default())?;
+            let input = self
+                .scope
+                .outside(step.stdin.as_deref().unwrap_or_default())?;
             // A command that does not read its input is no error.
             let _ = pipe.write_all(input.as_bytes()).await;
         }
@@ -75,7 +77,10 @@ impl Actor {
     }
 
     pub(super) async fn file(&mut self, step: &Step) -> Result<Evidence, Miss> {
-        let path = self.stage.rig.place(&self.scope.text(given(&step.file)?)?);
+        let path = self
+            .stage
+            .rig
+            .place(&self.scope.outside(given(&step.file)?)?);
         let failed = |error: std::io::Error| format!("{}: {error}", path.display());
         if step.remove == Some(true) {
             let gone = if path.is_dir() {
@@ -93,7 +98,7 @@ impl Actor {
         }
         if let Some(more) = &step.append {
             let mut text = tokio::fs::read_to_string(&path).await.unwrap_or_default();
-            text.push_str(&self.scope.text(more)?);
+            text.push_str(&self.scope.outside(more)?);
             tokio::fs::write(&path, text).await.map_err(failed)?;
         }
         if let Some(mode) = &step.mode {
@@ -109,12 +114,12 @@ impl Actor {
 
     fn content(&self, step: &Step) -> Result<Option<String>, Wrong> {
         match (&step.text, &step.json) {
-            (Some(text), _) => self.scope.text(text).map(Some),
+            (Some(text), _) => self.scope.outside(text).map(Some),
             (None, Some(json)) => {
                 let value = self.scope.value(json)?;
-                serde_json::to_string_pretty(&value)
-                    .map(Some)
-                    .map_err(|error| error.to_string())
+                let text =
+                    serde_json::to_string_pretty(&value).map_err(|error| error.to_string())?;
+                without_secrets(text).map(Some)
             }
             (None, None) => Ok(None),
         }

@@ -136,7 +136,10 @@ impl Stage {
         let traffic = Arc::new(Traffic::new(self.began));
         let mut stderr = None;
         let address = if let Some(url) = &server.url {
-            let (url, headers) = (scope.text(url)?, scope.texts_with_secrets(&server.headers)?);
+            let (url, headers) = (
+                scope.outside(url)?,
+                scope.texts_with_secrets(&server.headers)?,
+            );
             match server.transport {
                 Some(Transport::Sse) => Address::Sse { url, headers },
                 _ => Address::Http { url, headers },
@@ -179,16 +182,16 @@ impl Stage {
     }
 
     fn spawn(&self, start: Start<'_>, scope: &Scope) -> Result<Spawn, Wrong> {
-        let mut args = scope.list(start.args)?;
+        let mut args = scope.list_outside(start.args)?;
         let program = match (start.callboard, start.command) {
             (Some(server), _) => {
-                args.insert(0, scope.text(server)?);
+                args.insert(0, scope.outside(server)?);
                 self.rig.program().to_owned()
             }
-            (None, command) => PathBuf::from(scope.text(command.unwrap_or_default())?),
+            (None, command) => PathBuf::from(scope.outside(command.unwrap_or_default())?),
         };
         let cwd = match start.cwd {
-            Some(cwd) => self.rig.place(&scope.text(cwd)?),
+            Some(cwd) => self.rig.place(&scope.outside(cwd)?),
             None => self.rig.work(),
         };
         Ok(Spawn {
@@ -343,9 +346,9 @@ impl Stage {
         for (name, conn) in &conns {
             let rule = self.scenario.servers.get(name).map(|server| server.stdout);
             if rule != Some(StdoutRule::Lenient)
-                && let Some(line) = conn.inbox.junk().first()
+                && let Some(line) = conn.inbox.junk()
             {
-                let line: String = callboard_redact::scrub(line).chars().take(200).collect();
+                let line: String = callboard_redact::scrub(&line).chars().take(200).collect();
                 wrong.push(format!(
                     "server {name:?} wrote a line that is no message on its standard output: {line:?}; \
                      `stdout: lenient` would allow it"

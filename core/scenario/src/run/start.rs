@@ -35,7 +35,7 @@ impl Start<'_> {
             callboard: process.callboard.as_deref(),
             command: process.command.as_deref(),
             args: &process.args,
-            env: scope.texts(&process.env)?,
+            env: scope.texts_outside(&process.env)?,
             cwd: process.cwd.as_deref(),
         })
     }

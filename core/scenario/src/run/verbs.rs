@@ -272,8 +272,12 @@ impl Actor {
                 let others = conn
                     .inbox
                     .count(0, |message| message["method"] == method.as_str());
+                let dropped = match conn.inbox.dropped() {
+                    0 => String::new(),
+                    dropped => format!(", and {dropped} messages that no step took were dropped"),
+                };
                 Err(Miss::Wrong(format!(
-                    "no {method}{} within {:.1} s ({others} of this method came in all)",
+                    "no {method}{} within {:.1} s ({others} of this method came in all{dropped})",
                     wanted.map_or_else(String::new, |wanted| format!(" with {}", brief(&wanted))),
                     limit.map_or(0.0, |limit| limit.as_secs_f64())
                 )))

@@ -23,6 +23,8 @@ const ROUNDS: usize = 10;
 /// The newest revision with `initialize`, and the one without.
 const WITH_HELLO: &str = "2025-11-25";
 const MODERN: &str = "2026-07-28";
+/// How many answers to the server's own requests may wait to be sent.
+const ANSWERS: usize = 1_000;
 const META: &str = "io.modelcontextprotocol/";
 
 /// What to connect to.
@@ -93,7 +95,7 @@ impl Conn {
     pub(crate) async fn open(target: Target) -> Result<Conn, Wrong> {
         let inbox = Arc::new(Inbox::new());
         let traffic = target.traffic;
-        let (outgoing, mut replies) = mpsc::unbounded_channel::<Value>();
+        let (outgoing, mut replies) = mpsc::channel::<Value>(ANSWERS);
         let router = Router {
             inbox: Arc::clone(&inbox),
             traffic: Arc::clone(&traffic),

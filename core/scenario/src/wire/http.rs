@@ -1,5 +1,6 @@
 //! A server over Streamable HTTP.
 
+use super::bounds::{TooLong, read_text};
 use super::header::{encoded, name_of};
 use super::inbox::Item;
 use super::link::Router;
@@ -18,6 +19,8 @@ use tokio::task::AbortHandle;
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long leaving may take.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// The least time between two attempts to open a stream.
+const AT_LEAST: Duration = Duration::from_millis(100);
 /// How much of an answer that is no message is kept.
 const BODY_CHARS: usize = 2_000;
 
@@ -197,7 +200,10 @@ impl Http {
         if status.is_success() && is_stream(&response) {
             return self.stream(response, id).await;
         }
-        let text = response.text().await.unwrap_or_default();
+        let text = match read_text(response).await {
+            Ok(text) => text,
+            Err(wrong) => return self.failed(id, Some(number), &wrong.to_string(), None),
+        };
         let body = serde_json::from_str::<Value>(&text).ok();
         if !status.is_success() {
             let kept: String = callboard_redact::scrub(&text)
@@ -230,6 +236,9 @@ impl Http {
             let Some(id) = id.as_ref().filter(|_| !read.answered) else {
                 return;
             };
+            if let Some(wrong) = read.broken {
+                return self.failed(Some(id.clone()), Some(200), &wrong.to_string(), None);
+            }
             let Some(event) = read.last_id else {
                 self.failed(
                     Some(id.clone()),
@@ -239,7 +248,7 @@ impl Http {
                 );
                 return;
             };
-            tokio::time::sleep(Duration::from_millis(read.retry_ms.unwrap_or(500))).await;
+            tokio::time::sleep(pause(read.retry_ms)).await;
             self.router.traffic.add(
                 Way::Noted,
                 &format!("takes the stream up after event {event}"),
@@ -270,7 +279,7 @@ impl Http {
         self.router
             .traffic
             .add(Way::Received, &format!("{told}{message}"));
-        self.router.inbox.add(Item::Failed {
+        self.router.put(Item::Failed {
             id,
             status,
             message: message.to_owned(),
@@ -282,17 +291,25 @@ impl Http {
     pub(super) fn listen(self: &Arc<Self>) {
         let this = Arc::clone(self);
         let task = tokio::spawn(async move {
+            let mut last_id: Option<String> = None;
             loop {
-                let accept =
+                let mut headers =
                     BTreeMap::from([("accept".to_owned(), "text/event-stream".to_owned())]);
-                let Ok(response) = this.build(Method::GET, &accept).send().await else {
+                if let Some(event) = &last_id {
+                    headers.insert("last-event-id".to_owned(), event.clone());
+                }
+                let Ok(response) = this.build(Method::GET, &headers).send().await else {
                     return;
                 };
                 if !response.status().is_success() || !is_stream(&response) {
                     return;
                 }
                 let read = read_stream(response, &this.router, None).await;
-                tokio::time::sleep(Duration::from_millis(read.retry_ms.unwrap_or(500))).await;
+                if let Some(wrong) = read.broken {
+                    return this.router.traffic.add(Way::Noted, &wrong.to_string());
+                }
+                last_id = read.last_id.or(last_id);
+                tokio::time::sleep(pause(read.retry_ms)).await;
             }
         });
         self.state().listening = Some(task.abort_handle());
@@ -335,6 +352,12 @@ struct StreamRead {
     answered: bool,
     last_id: Option<String>,
     retry_ms: Option<u64>,
+    broken: Option<TooLong>,
+}
+
+/// How long to wait before a stream is opened again: as the server says, but never so short that it is a flood.
+fn pause(retry_ms: Option<u64>) -> Duration {
+    Duration::from_millis(retry_ms.unwrap_or(500)).max(AT_LEAST)
 }
 
 async fn read_stream(response: Response, router: &Router, id: Option<&Value>) -> StreamRead {
@@ -342,11 +365,19 @@ async fn read_stream(response: Response, router: &Router, id: Option<&Value>) ->
         answered: false,
         last_id: None,
         retry_ms: None,
+        broken: None,
     };
     let mut parser = Parser::default();
     let mut bytes = response.bytes_stream();
     while let Some(Ok(piece)) = bytes.next().await {
-        for event in parser.push(&piece) {
+        let events = match parser.push(&piece) {
+            Ok(events) => events,
+            Err(wrong) => {
+                read.broken = Some(wrong);
+                return read;
+            }
+        };
+        for event in events {
             let Event {
                 data,
                 id: event_id,

@@ -1,6 +1,7 @@
 //! All that came from a server, in order, and waiting for some of it.
 
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -20,79 +21,169 @@ pub(crate) enum Item {
     },
 }
 
+impl Item {
+    /// About how much of the bound it takes.
+    fn size(&self) -> usize {
+        let of = |value: &Option<Value>| value.as_ref().map_or(0, size);
+        match self {
+            Item::Message(value) => size(value),
+            Item::Junk(line) => line.len(),
+            Item::Failed {
+                id, message, body, ..
+            } => of(id) + message.len() + of(body),
+        }
+    }
+}
+
+/// About how long a value is as JSON.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(list) => list.iter().map(|inner| size(inner) + 1).sum::<usize>() + 2,
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, inner)| key.len() + size(inner) + 4)
+            .sum::<usize>(),
+        _ => 5,
+    }
+}
+
 /// The connection is gone and what was waited for did not come.
 #[derive(Debug, Clone)]
 pub(crate) struct Gone(pub(crate) String);
 
+/// How much is kept, in bytes of JSON, and how many.
+const MOST_BYTES: usize = 64 << 20;
+const MOST: usize = 100_000;
+
+/// What is said when some was dropped.
+pub(super) const DROPPED: &str = "the server sends more than the steps take: beyond 64 MiB or 100000 messages the \
+                                  oldest are dropped";
+
+/// Whether all that came is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    All,
+    ForTheFirstTimeNotAll,
+    NotAll,
+}
+
+#[derive(Debug)]
+struct Entry {
+    item: Item,
+    size: usize,
+    taken: bool,
+}
+
 #[derive(Debug, Default)]
-struct Kept {
-    items: Vec<(Item, bool)>,
+struct State {
+    entries: VecDeque<Entry>,
+    /// How many entries are gone from the front: the place of an entry never changes.
+    before: usize,
+    bytes: usize,
+    /// How many are gone that no step took.
+    dropped: u64,
+    /// The first line that was no message.
+    junk: Option<String>,
     gone: Option<String>,
+}
+
+impl State {
+    fn make_room(&mut self, size: usize) {
+        while self.bytes + size > MOST_BYTES || self.entries.len() >= MOST {
+            let Some(oldest) = self.entries.pop_front() else {
+                return;
+            };
+            self.before += 1;
+            self.bytes -= oldest.size;
+            self.dropped += u64::from(!oldest.taken);
+        }
+    }
+
+    fn since(&mut self, place: usize) -> impl Iterator<Item = &mut Entry> {
+        self.entries
+            .iter_mut()
+            .skip(place.saturating_sub(self.before))
+    }
 }
 
 /// What came, each with whether a step has taken it.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    kept: Mutex<Kept>,
+    state: Mutex<State>,
     changed: watch::Sender<()>,
 }
 
 impl Inbox {
     pub(crate) fn new() -> Inbox {
         Inbox {
-            kept: Mutex::default(),
+            state: Mutex::default(),
             changed: watch::Sender::new(()),
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn add(&self, item: Item) {
-        self.kept().items.push((item, false));
+    pub(super) fn add(&self, item: Item) -> Kept {
+        let size = item.size();
+        let mut state = self.state();
+        let before = state.dropped;
+        state.make_room(size);
+        if let Item::Junk(line) = &item {
+            state.junk.get_or_insert_with(|| line.clone());
+        }
+        state.bytes += size;
+        state.entries.push_back(Entry {
+            item,
+            size,
+            taken: false,
+        });
+        let kept = match (before, state.dropped) {
+            (_, 0) => Kept::All,
+            (0, _) => Kept::ForTheFirstTimeNotAll,
+            _ => Kept::NotAll,
+        };
+        drop(state);
         self.changed.send_replace(());
+        kept
+    }
+
+    /// How many were dropped that no step took.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.state().dropped
     }
 
     /// Nothing more will come.
     pub(crate) fn close(&self, why: &str) {
-        self.kept().gone.get_or_insert_with(|| why.to_owned());
+        self.state().gone.get_or_insert_with(|| why.to_owned());
         self.changed.send_replace(());
     }
 
     pub(crate) fn gone(&self) -> Option<String> {
-        self.kept().gone.clone()
+        self.state().gone.clone()
     }
 
     /// How many came so far: the place from which an answer is looked for.
     pub(crate) fn len(&self) -> usize {
-        self.kept().items.len()
+        let state = self.state();
+        state.before + state.entries.len()
     }
 
     /// How many since `from` are such.
     pub(crate) fn count(&self, from: usize, such: impl Fn(&Value) -> bool) -> u64 {
-        let kept = self.kept();
-        let messages = kept
-            .items
-            .iter()
-            .skip(from)
-            .filter_map(|(item, _)| match item {
-                Item::Message(value) => Some(value),
-                _ => None,
-            });
+        let mut state = self.state();
+        let messages = state.since(from).filter_map(|entry| match &entry.item {
+            Item::Message(value) => Some(value),
+            _ => None,
+        });
         messages.filter(|value| such(value)).count() as u64
     }
 
-    /// Lines that were no messages.
-    pub(crate) fn junk(&self) -> Vec<String> {
-        let kept = self.kept();
-        kept.items
-            .iter()
-            .filter_map(|(item, _)| match item {
-                Item::Junk(line) => Some(line.clone()),
-                _ => None,
-            })
-            .collect()
+    /// The first line that was no message.
+    pub(crate) fn junk(&self) -> Option<String> {
+        self.state().junk.clone()
     }
 
     /// Takes the first since `from` that fits and was not taken; waits for it. The caller bounds the wait.
@@ -105,15 +196,15 @@ impl Inbox {
         let mut looked = from;
         loop {
             {
-                let mut kept = self.kept();
-                for (item, taken) in kept.items.iter_mut().skip(looked) {
-                    if !*taken && fits(item) {
-                        *taken = true;
-                        return Ok(item.clone());
+                let mut state = self.state();
+                for entry in state.since(looked) {
+                    if !entry.taken && fits(&entry.item) {
+                        entry.taken = true;
+                        return Ok(entry.item.clone());
                     }
                 }
-                looked = kept.items.len().max(from);
-                if let Some(why) = &kept.gone {
+                looked = from.max(state.before + state.entries.len());
+                if let Some(why) = &state.gone {
                     return Err(Gone(why.clone()));
                 }
             }
@@ -131,5 +222,39 @@ impl Inbox {
             }
             let _ = changed.changed().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn what_nobody_takes_is_dropped_from_the_oldest_on() {
+        let inbox = Inbox::new();
+        inbox.add(Item::Junk("no message".to_owned()));
+        for n in 0..MOST {
+            let kept = inbox.add(Item::Message(json!({"n": n})));
+            let dropped = n + 1 == MOST;
+            assert_eq!(kept == Kept::ForTheFirstTimeNotAll, dropped);
+        }
+        assert_eq!((inbox.dropped(), inbox.len()), (1, MOST + 1));
+        assert_eq!(inbox.junk().as_deref(), Some("no message"));
+        let first = |item: &Item| matches!(item, Item::Message(value) if value["n"] == 0);
+        assert!(inbox.take(1, first).await.is_ok());
+        // One that was taken is no loss.
+        inbox.add(Item::Message(json!({"n": MOST})));
+        assert_eq!((inbox.dropped(), inbox.len()), (1, MOST + 2));
+        let place = inbox.len();
+        inbox.add(Item::Message(json!({"n": 0})));
+        assert_eq!(inbox.count(place, |_| true), 1);
+        assert!(inbox.take(place, first).await.is_ok());
+        let large = "x".repeat(MOST_BYTES / 3);
+        for _ in 0..4 {
+            inbox.add(Item::Message(json!(large)));
+        }
+        assert!(inbox.state().bytes <= MOST_BYTES);
+        assert_eq!(inbox.state().entries.len(), 2);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::http::Http;
-use super::inbox::{Inbox, Item};
+use super::inbox::{Inbox, Item, Kept};
 use super::older::Sse;
 use super::stdio::Stdio;
 use super::traffic::{Traffic, Way};
@@ -19,7 +19,7 @@ pub(super) struct Router {
     pub(super) inbox: Arc<Inbox>,
     pub(super) traffic: Arc<Traffic>,
     pub(super) answers: Arc<Answers>,
-    pub(super) outgoing: mpsc::UnboundedSender<Value>,
+    pub(super) outgoing: mpsc::Sender<Value>,
 }
 
 impl Router {
@@ -37,13 +37,31 @@ impl Router {
                     Duration::ZERO,
                 ),
             };
-            let outgoing = self.outgoing.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(after).await;
-                let _ = outgoing.send(reply);
-            });
+            match self.outgoing.clone().try_reserve_owned() {
+                Ok(place) => drop(tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    place.send(reply);
+                })),
+                Err(_) => self.traffic.add(
+                    Way::Noted,
+                    "the server asks faster than it takes answers: this one gets none",
+                ),
+            }
         }
-        self.inbox.add(Item::Message(message));
+        self.put(Item::Message(message));
+    }
+
+    /// Puts something that came into the inbox.
+    pub(super) fn put(&self, item: Item) {
+        if self.inbox.add(item) == Kept::ForTheFirstTimeNotAll {
+            self.traffic.add(Way::Noted, super::inbox::DROPPED);
+        }
+    }
+
+    /// Nothing more is read, for this reason.
+    pub(super) fn broke(&self, why: &str) {
+        self.traffic.add(Way::Noted, why);
+        self.inbox.close(why);
     }
 
     /// Notes a text that came, and takes it in: a message, a batch, or neither.
@@ -52,7 +70,7 @@ impl Router {
         match serde_json::from_str::<Value>(text) {
             Ok(Value::Array(batch)) => batch.into_iter().for_each(|message| self.take_in(message)),
             Ok(message @ Value::Object(_)) => self.take_in(message),
-            Ok(_) | Err(_) => self.inbox.add(Item::Junk(text.to_owned())),
+            Ok(_) | Err(_) => self.put(Item::Junk(text.to_owned())),
         }
     }
 }

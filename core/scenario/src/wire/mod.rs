@@ -3,6 +3,7 @@
 //! For: raw control of what is sent, and keeping all that comes. Not for: leniency; a library would hide faults.
 
 mod answers;
+mod bounds;
 mod conn;
 mod header;
 mod http;

@@ -1,5 +1,6 @@
 //! A server over HTTP with server-sent events, as in 2024-11-05.
 
+use super::bounds::read_text;
 use super::http::{Http, is_stream, told};
 use super::link::Router;
 use super::sse::Parser;
@@ -32,7 +33,9 @@ impl Sse {
         let response = response.map_err(|error| format!("{url}: {}", told(&error)))?;
         if !response.status().is_success() || !is_stream(&response) {
             let status = response.status();
-            let text = response.text().await.unwrap_or_default();
+            let text = read_text(response)
+                .await
+                .unwrap_or_else(|wrong| wrong.to_string());
             return Err(format!(
                 "{url} answers {status} instead of a stream of events: {text}"
             ));
@@ -77,7 +80,9 @@ impl Sse {
                 Ok(response) if response.status().is_success() => {}
                 Ok(response) => {
                     let status = u64::from(response.status().as_u16());
-                    let text = response.text().await.unwrap_or_default();
+                    let text = read_text(response)
+                        .await
+                        .unwrap_or_else(|wrong| wrong.to_string());
                     let body = serde_json::from_str(&text).ok();
                     http.failed(id, Some(status), &text, body);
                 }
@@ -106,7 +111,11 @@ async fn follow(response: Response, router: Router, tell: tokio::sync::oneshot::
     let mut parser = Parser::default();
     let mut bytes = response.bytes_stream();
     while let Some(Ok(piece)) = bytes.next().await {
-        for event in parser.push(&piece) {
+        let events = match parser.push(&piece) {
+            Ok(events) => events,
+            Err(wrong) => return router.broke(&wrong.to_string()),
+        };
+        for event in events {
             match (event.name.as_deref(), &mut tell) {
                 (Some("endpoint"), waiting) => {
                     if let Some(tell) = waiting.take() {

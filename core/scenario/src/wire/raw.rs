@@ -1,5 +1,6 @@
 //! Bytes as they are, past all dressing.
 
+use super::bounds::{TooLong, read_text};
 use super::conn::Conn;
 use super::http::{Http, is_stream, told};
 use super::inbox::{Gone, Item};
@@ -134,8 +135,9 @@ impl Conn {
         let (body, events) = if streams {
             events(response).await
         } else {
-            (whole(response).await, Vec::new())
-        };
+            whole(response).await.map(|body| (body, Vec::new()))
+        }
+        .map_err(|wrong| wrong.to_string())?;
         let answer = json!({"status": status, "headers": found, "body": body, "events": events});
         self.traffic
             .add(Way::Received, &format!("HTTP {status} {body}"));
@@ -167,27 +169,27 @@ impl Conn {
     }
 }
 
-async fn whole(response: reqwest::Response) -> Value {
-    let text = response.text().await.unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or(Value::String(text))
+async fn whole(response: reqwest::Response) -> Result<Value, TooLong> {
+    let text = read_text(response).await?;
+    Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
 /// Events until the stream ends or an answer came, and that answer.
-async fn events(response: reqwest::Response) -> (Value, Vec<Value>) {
+async fn events(response: reqwest::Response) -> Result<(Value, Vec<Value>), TooLong> {
     let mut parser = Parser::default();
     let mut bytes = response.bytes_stream();
     let mut events = Vec::new();
     while let Some(Ok(piece)) = bytes.next().await {
-        for event in parser.push(&piece) {
+        for event in parser.push(&piece)? {
             let data =
                 serde_json::from_str::<Value>(&event.data).unwrap_or(Value::String(event.data));
             let answers = data.get("result").is_some() || data.get("error").is_some();
             events.push(json!({"event": event.name, "id": event.id, "data": data}));
             // The older transport names its endpoint first and then is silent.
             if answers || event.name.as_deref() == Some("endpoint") {
-                return (data, events);
+                return Ok((data, events));
             }
         }
     }
-    (Value::Null, events)
+    Ok((Value::Null, events))
 }

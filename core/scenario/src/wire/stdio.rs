@@ -1,12 +1,13 @@
 //! A server on its own standard input and output: a message a line.
 
+use super::bounds::{TooLong, read_line};
 use super::link::Router;
 use super::traffic::Way;
 use crate::rig::Child;
 use crate::values::Wrong;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::process::ChildStdout;
 
 /// After the end of the process, how long what it wrote may take to arrive: a grandchild may hold the pipe.
@@ -82,17 +83,21 @@ async fn read(output: ChildStdout, router: Router, child: Arc<Child>) {
     let mut output = BufReader::with_capacity(64 * 1024, output);
     let mut line = Vec::new();
     let reading = async {
-        while let Ok(1..) = output.read_until(b'\n', &mut line).await {
+        while read_line(&mut output, &mut line).await? {
             let text = String::from_utf8_lossy(&line);
             if !text.trim().is_empty() {
                 router.take_text(text.trim_end());
             }
-            line.clear();
         }
+        Ok::<(), TooLong>(())
     };
-    tokio::select! {
-        () = reading => {}
-        () = async { child.wait().await; tokio::time::sleep(LAST_WORDS).await; } => {}
+    let read = tokio::select! {
+        read = reading => read,
+        () = async { child.wait().await; tokio::time::sleep(LAST_WORDS).await; } => Ok(()),
+    };
+    if let Err(wrong) = read {
+        // Where the next message would begin is not known: nothing more is read.
+        return router.broke(&wrong.to_string());
     }
     let told = match tokio::time::timeout(LAST_WORDS, child.wait()).await {
         Ok(ended) => format!("the server {}", ended.told()),
