@@ -57,6 +57,34 @@ fn stdio_has_the_configured_role_and_what_it_may_not_do_is_written_down() {
 }
 
 #[test]
+fn a_key_for_models_opens_no_server() {
+    let home = Home::new();
+    let mut served = Served::start(&home, "");
+    served.show(&token(&home, &["bot", "--gateway", "--agent", "robin"]));
+    for path in ["/metrics", "/assigner/sse", "/assigner/mcp"] {
+        let mut refused = served.get(path);
+        assert_eq!(refused.status, 403, "{path}: {}", refused.body());
+    }
+    let mut refused = served.modern("assigner", 1, "tools/list", json!({}));
+    assert_eq!(refused.status, 403);
+    let said = refused.json();
+    assert!(
+        said["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("gateway"),
+        "{said}"
+    );
+    let written = callboard_tests::wait_until(std::time::Duration::from_secs(30), || {
+        let scope = |row: &&Value| row["verb"] == "refused" && row["subject"] == "scope";
+        let rows = audit(&home);
+        let rows: Vec<_> = rows.iter().filter(scope).collect();
+        rows.iter().any(|row| row["name"] == "bot")
+    });
+    assert!(written, "{:#?}", audit(&home));
+}
+
+#[test]
 fn a_token_of_another_process_is_good_until_it_is_revoked() {
     let home = Home::new();
     let served = Served::start(&home, "");

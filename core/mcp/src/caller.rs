@@ -51,6 +51,8 @@ pub enum Via {
     Http,
     /// The older HTTP with server-sent events.
     Sse,
+    /// An endpoint that is no MCP.
+    Gateway,
 }
 
 impl Via {
@@ -60,6 +62,7 @@ impl Via {
             Via::Stdio => "stdio",
             Via::Http => "http",
             Via::Sse => "sse",
+            Via::Gateway => "gateway",
         }
     }
 }
@@ -79,6 +82,19 @@ pub struct Caller {
     pub from: Option<IpAddr>,
     /// The agent whose client it is, where that is known.
     pub agent: Option<String>,
+    /// Set where the token is one of the gateway's, which opens nothing else.
+    pub grant: Option<Grant>,
+}
+
+/// For whom a token of the gateway is: what is asked with it is counted as theirs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// The agent.
+    pub agent: Option<String>,
+    /// The project.
+    pub project: Option<String>,
+    /// The task.
+    pub task: Option<String>,
 }
 
 impl Caller {
@@ -96,6 +112,7 @@ impl Caller {
             via: Via::Stdio,
             from: None,
             agent: None,
+            grant: None,
         }
     }
 

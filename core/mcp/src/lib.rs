@@ -45,7 +45,7 @@ mod watch;
 
 pub use ability::Ability;
 pub use call::BoxFuture;
-pub use caller::{Caller, Role, Via};
+pub use caller::{Caller, Grant, Role, Via};
 pub use complete::Completing;
 pub use content::{Answer, Block, Blocks, Body, Embedded, Illustrated, IntoAnswer, Media};
 pub use context::CallContext;

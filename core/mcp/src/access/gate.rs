@@ -12,15 +12,16 @@ use callboard_store::actor::{self, Actor};
 use callboard_store::{Clock, Store, StoreError};
 use callboard_telemetry::audit::{self, Refusals};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderName, StatusCode};
 use tokio::sync::watch;
 
 use super::limit::Limit;
 use super::table::{TokenRow, USE_WRITTEN_EVERY_MS, token_get, token_used};
 use super::token::{TokenHash, TokenText};
 use crate::call::BoxFuture;
+use crate::http::API_KEY;
 use crate::scrub;
-use crate::{Arrival, Caller, Gate, Refusal, Role, ToolError, clip};
+use crate::{Arrival, Caller, Gate, Refusal, Role, ToolError, Via, clip};
 
 /// What the user configured about who gets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,9 +117,9 @@ impl TokenGate {
 
     fn decide(&self, arrival: &Arrival<'_>) -> Result<Caller, Refusal> {
         let now = self.clock.now_ms();
-        let judged = match shown(arrival.headers) {
+        let judged = match shown(arrival) {
             Shown::Nothing => match self.open_to(arrival) {
-                Some(role) => return Ok(caller(arrival, "loopback", None, role)),
+                Some(role) => return Ok(anybody(arrival, role)),
                 None => Err(No::Nothing),
             },
             Shown::Something(token) => self.judge(now, token.as_ref()),
@@ -203,7 +204,7 @@ impl TokenGate {
             ));
         }
         self.note_use(now, &row);
-        Ok(caller(arrival, &row.name, Some(row.id), row.role))
+        Ok(holder_of(row, arrival))
     }
 
     /// Behind the caller's back, at most once a minute.
@@ -313,14 +314,24 @@ impl Gate for TokenGate {
     }
 }
 
-fn caller(arrival: &Arrival<'_>, name: &str, token: Option<String>, role: Role) -> Caller {
+fn holder_of(row: TokenRow, arrival: &Arrival<'_>) -> Caller {
     Caller {
-        name: name.to_owned(),
-        token,
-        role,
+        name: row.name,
+        token: Some(row.id),
+        role: row.role,
         via: arrival.via,
         from: Some(arrival.from),
-        agent: None,
+        agent: row.grant.as_ref().and_then(|grant| grant.agent.clone()),
+        grant: row.grant,
+    }
+}
+
+/// Whoever is on this machine, where that is enough.
+fn anybody(arrival: &Arrival<'_>, role: Role) -> Caller {
+    Caller {
+        via: arrival.via,
+        from: Some(arrival.from),
+        ..Caller::local("loopback", role)
     }
 }
 
@@ -331,17 +342,24 @@ enum Shown {
 }
 
 /// The token in the header; one in the address would end up in logs and histories.
-fn shown(headers: &HeaderMap) -> Shown {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let Some(first) = given.next() else {
-        return Shown::Nothing;
+fn shown(arrival: &Arrival<'_>) -> Shown {
+    let one = |name: HeaderName| {
+        let mut given = arrival.headers.get_all(name).iter();
+        let first = given.next()?;
+        Some(first.to_str().ok().filter(|_| given.next().is_none()))
     };
-    let text = first.to_str().ok().filter(|_| given.next().is_none());
-    let bearer = text
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .and_then(|(_, token)| TokenText::parse(token.trim()));
-    Shown::Something(bearer)
+    if let Some(text) = one(AUTHORIZATION) {
+        let bearer = text
+            .and_then(|text| text.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .and_then(|(_, token)| TokenText::parse(token.trim()));
+        return Shown::Something(bearer);
+    }
+    // Clients of Anthropic's protocol show theirs here.
+    match one(API_KEY).filter(|_| arrival.via == Via::Gateway) {
+        Some(text) => Shown::Something(text.and_then(|text| TokenText::parse(text.trim()))),
+        None => Shown::Nothing,
+    }
 }
 
 /// Whom to count together: an IPv6 network of 64 bits is one customer, and has more addresses than any

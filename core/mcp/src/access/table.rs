@@ -7,13 +7,14 @@ use callboard_store::{Conn, Migration, Row, StoreError, Value, params};
 use callboard_telemetry::audit::audit_add;
 
 use super::token::{TokenHash, TokenText};
-use crate::Role;
+use crate::{Grant, Role};
 
 /// The tokens' tables, oldest first. A published one is never edited.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    component: "access",
-    version: 1,
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        component: "access",
+        version: 1,
+        sql: "
 CREATE TABLE tokens (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -26,7 +27,18 @@ CREATE TABLE tokens (
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX tokens_name ON tokens (name) WHERE revoked_at IS NULL;
 ",
-}];
+    },
+    Migration {
+        component: "access",
+        version: 2,
+        sql: "
+ALTER TABLE tokens ADD COLUMN scope TEXT NOT NULL DEFAULT 'servers' CHECK (scope IN ('servers', 'gateway'));
+ALTER TABLE tokens ADD COLUMN agent TEXT;
+ALTER TABLE tokens ADD COLUMN project TEXT;
+ALTER TABLE tokens ADD COLUMN task TEXT;
+",
+    },
+];
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
 /// How long a token is good for unless its maker says otherwise: 90 days.
@@ -49,6 +61,11 @@ pub enum TokenError {
         "{0:?} is no name for a token: use letters, digits, `-`, `_` and `.`, at most 60, not beginning with a dash"
     )]
     Name(String),
+    /// What it says of whom it is for can't be accepted.
+    #[error(
+        "{0:?} names no agent, project or task: use 1 to 120 characters, none of them a control character"
+    )]
+    For(String),
     /// The lifetime can't be accepted.
     #[error("a token is good for at least a minute and at most 366 days")]
     Lifetime,
@@ -75,8 +92,10 @@ pub enum TokenError {
 pub struct NewToken {
     /// What people call it.
     pub name: String,
-    /// What its holder may do.
+    /// What its holder may do; of no account for a token of the gateway.
     pub role: Role,
+    /// For whom, where it is to open the gateway and nothing else.
+    pub grant: Option<Grant>,
     /// How long it is good for, ms; `None` only for [`LOCAL_NAME`].
     pub lifetime_ms: Option<i64>,
 }
@@ -90,6 +109,8 @@ pub struct TokenRow {
     pub name: String,
     /// What its holder may do.
     pub role: Role,
+    /// For whom, where it opens the gateway and nothing else.
+    pub grant: Option<Grant>,
     /// When it was made, ms since 1970 UTC.
     pub created_at: i64,
     /// When it ends by itself, ms since 1970 UTC.
@@ -129,6 +150,22 @@ pub fn token_add(
     new: &NewToken,
 ) -> Result<TokenRow, TokenError> {
     check_name(&new.name)?;
+    let grant = new.grant.as_ref();
+    let whom = |of: fn(&Grant) -> &Option<String>| grant.and_then(|grant| of(grant).as_deref());
+    let (agent, project, task) = (
+        whom(|grant| &grant.agent),
+        whom(|grant| &grant.project),
+        whom(|grant| &grant.task),
+    );
+    for name in [agent, project, task].into_iter().flatten() {
+        check_whom(name)?;
+    }
+    // A role that it does not need would open the servers where its scope is not looked at.
+    let role = if grant.is_some() {
+        Role::Viewer
+    } else {
+        new.role
+    };
     let may_last = match new.lifetime_ms {
         Some(lifetime) => (60_000..=MAX_LIFETIME_MS).contains(&lifetime),
         None => new.name == LOCAL_NAME,
@@ -145,14 +182,34 @@ pub fn token_add(
     let expires_at = new.lifetime_ms.map(|lifetime| now + lifetime);
     let hash = token.hash();
     c.execute(
-        "INSERT INTO tokens (id, name, role, hash, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![token.id(), &new.name, new.role.as_str(), &hash.0[..], now, expires_at],
+        "INSERT INTO tokens (id, name, role, hash, created_at, expires_at, scope, agent, project, task)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            token.id(),
+            &new.name,
+            role.as_str(),
+            &hash.0[..],
+            now,
+            expires_at,
+            scope_of(grant),
+            agent,
+            project,
+            task
+        ],
     )?;
-    let detail = [
+    let mut detail = vec![
         ("name", Value::from(&new.name)),
-        ("role", new.role.as_str().into()),
+        ("role", role.as_str().into()),
         ("expires_at", expires_at.into()),
     ];
+    if grant.is_some() {
+        detail.extend([
+            ("scope", Value::from(scope_of(grant))),
+            ("agent", agent.into()),
+            ("project", project.into()),
+            ("task", task.into()),
+        ]);
+    }
     audit_add(c, now, "token_add", token.id(), &detail)?;
     token_get(c, token.id())?.ok_or_else(|| TokenError::NotFound(token.id().to_owned()))
 }
@@ -245,11 +302,32 @@ pub(super) fn token_used(c: &mut dyn Conn, now: i64, id: &str) -> Result<(), Sto
     Ok(())
 }
 
-const COLUMNS: &str = "id, name, role, hash, created_at, expires_at, revoked_at, used_at";
+const COLUMNS: &str = "id, name, role, hash, created_at, expires_at, revoked_at, used_at, scope, agent, project, task";
+
+fn scope_of(grant: Option<&Grant>) -> &'static str {
+    match grant {
+        Some(_) => "gateway",
+        None => "servers",
+    }
+}
 
 fn token_row(row: &dyn Row) -> Result<TokenRow, StoreError> {
     let role = row.text(2)?;
+    let grant = match row.text(8)?.as_str() {
+        "servers" => None,
+        "gateway" => Some(Grant {
+            agent: row.opt_text(9)?,
+            project: row.opt_text(10)?,
+            task: row.opt_text(11)?,
+        }),
+        other => {
+            return Err(StoreError::Row(format!(
+                "a token has the unknown scope {other:?}"
+            )));
+        }
+    };
     Ok(TokenRow {
+        grant,
         id: row.text(0)?,
         name: row.text(1)?,
         role: Role::parse(&role)
@@ -270,6 +348,14 @@ fn hash_from(value: Value<'_>) -> Result<TokenHash, StoreError> {
     let bytes =
         bytes.ok_or_else(|| StoreError::Row("a token's hash has not 32 bytes".to_owned()))?;
     Ok(TokenHash(bytes))
+}
+
+fn check_whom(name: &str) -> Result<(), TokenError> {
+    let fits = (1..=120).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits {
+        return Ok(());
+    }
+    Err(TokenError::For(name.chars().take(80).collect()))
 }
 
 fn check_name(name: &str) -> Result<(), TokenError> {

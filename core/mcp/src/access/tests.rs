@@ -7,7 +7,7 @@ use callboard_telemetry::audit::{self, AuditFilter, AuditRow, audit_list};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use super::*;
-use crate::{Arrival, Caller, Gate, Refusal, Role, Via};
+use crate::{Arrival, Caller, Gate, Grant, Refusal, Role, Via};
 
 const NOW: i64 = 1_790_000_000_000;
 const DAY: i64 = 24 * 3_600 * 1_000;
@@ -48,10 +48,25 @@ impl Rig {
         let new = NewToken {
             name: name.to_owned(),
             role,
+            grant: None,
             lifetime_ms,
         };
         let write = self.store.write(move |c| token_add(c, now, &kept, &new));
         actor::scope(Arc::new(Actor::command("ada", "token add")), write).await?;
+        Ok(token)
+    }
+
+    async fn add_for(&self, name: &str, grant: Grant) -> Result<TokenText, TokenError> {
+        let token = TokenText::generate().unwrap();
+        let (kept, now) = (token.clone(), self.clock.now_ms());
+        let new = NewToken {
+            name: name.to_owned(),
+            role: Role::Admin,
+            grant: Some(grant),
+            lifetime_ms: Some(DAY),
+        };
+        let write = self.store.write(move |c| token_add(c, now, &kept, &new));
+        write.await?;
         Ok(token)
     }
 
@@ -138,6 +153,61 @@ async fn a_good_token_gives_its_name_and_role() {
             (Via::Http, "127.0.0.1".parse().ok())
         );
     }
+}
+
+#[tokio::test]
+async fn a_token_of_the_gateway_says_for_whom_it_is_and_has_no_role() {
+    let rig = Rig::new();
+    let gate = rig.gate(Policy::default());
+    let grant = Grant {
+        agent: Some("claude-1".to_owned()),
+        project: Some("site".to_owned()),
+        task: None,
+    };
+    let token = rig.add_for("agent", grant.clone()).await.unwrap();
+    let caller = ask(&gate, &bearer(&token), "127.0.0.1").await.unwrap();
+    assert_eq!(caller.grant.as_ref(), Some(&grant));
+    assert_eq!(caller.agent.as_deref(), Some("claude-1"));
+    assert_eq!(caller.role, Role::Viewer);
+    let rows = rig.audit().await;
+    let detail = rows[0].detail.to_string();
+    for said in ["gateway", "claude-1", "site"] {
+        assert!(detail.contains(said), "{detail}");
+    }
+    let nobody = Grant {
+        agent: Some(String::new()),
+        ..Grant::default()
+    };
+    let refused = rig.add_for("odd", nobody).await.unwrap_err();
+    assert!(matches!(refused, TokenError::For(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn an_api_key_is_a_token_at_the_gateway_only() {
+    let rig = Rig::new();
+    let gate = rig.gate(Policy::default());
+    let token = rig.add_for("agent", Grant::default()).await.unwrap();
+    let other = rig.add("other", Role::Admin, Some(DAY)).await.unwrap();
+    let key = headers(&[("x-api-key", token.reveal())]);
+    let both = headers(&[
+        ("x-api-key", token.reveal()),
+        ("authorization", &format!("Bearer {}", other.reveal())),
+    ]);
+    let uri = Uri::from_static("/v1/messages");
+    let arrival = |headers, via| Arrival {
+        method: &Method::POST,
+        uri: &uri,
+        headers,
+        from: "127.0.0.1".parse().unwrap(),
+        via,
+        request_id: "r-1",
+    };
+    let name = |caller: Result<Caller, Refusal>| caller.map(|caller| caller.name).ok();
+    let through = gate.admit(arrival(&key, Via::Gateway)).await;
+    assert_eq!(name(through).as_deref(), Some("agent"));
+    assert_eq!(name(gate.admit(arrival(&key, Via::Http)).await), None);
+    let through = gate.admit(arrival(&both, Via::Gateway)).await;
+    assert_eq!(name(through).as_deref(), Some("other"));
 }
 
 #[tokio::test]
@@ -522,6 +592,7 @@ async fn a_renewed_token_ends_the_one_before() {
         let local = NewToken {
             name: LOCAL_NAME.to_owned(),
             role: Role::Developer,
+            grant: None,
             lifetime_ms: None,
         };
         token_renew(c, NOW, &kept, &local)

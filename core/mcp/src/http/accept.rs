@@ -86,6 +86,7 @@ async fn wind_down(site: &Site, ends: &Ends) {
             "calls still at work are answered as cancelled"
         );
     }
+    site.give_up.cancel();
     for mount in &site.mounts {
         mount.give_up();
     }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use callboard_redact::scrub;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
@@ -68,7 +68,12 @@ pub(crate) fn error(
 /// A refusal, with the headers that belong to its status.
 pub(crate) fn refusal(refusal: &Refusal, id: Option<Value>, request: &RequestId) -> Answer {
     let mut answer = error(refusal.status, code::REFUSED, &refusal.error, id, request);
-    let headers = answer.headers_mut();
+    head_of(refusal, answer.headers_mut());
+    answer
+}
+
+/// The headers that belong to a refusal's status.
+pub(crate) fn head_of(refusal: &Refusal, headers: &mut HeaderMap) {
     let challenge = refusal.challenge.as_deref();
     if let Some(challenge) = challenge.and_then(|text| HeaderValue::from_str(text).ok()) {
         headers.insert(header::WWW_AUTHENTICATE, challenge);
@@ -77,5 +82,4 @@ pub(crate) fn refusal(refusal: &Refusal, id: Option<Value>, request: &RequestId)
         let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
-    answer
 }

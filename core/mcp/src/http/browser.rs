@@ -10,11 +10,12 @@ use super::answer::{self, Answer};
 /// What a page may send: the methods and headers of both HTTP transports.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, accept, last-event-id, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, x-request-id",
+    "authorization, content-type, accept, last-event-id, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, x-request-id, x-api-key, anthropic-version, anthropic-beta",
 );
 /// What a page may read besides the body.
-const READABLE: HeaderValue =
-    HeaderValue::from_static("mcp-session-id, x-request-id, www-authenticate, retry-after");
+const READABLE: HeaderValue = HeaderValue::from_static(
+    "mcp-session-id, x-request-id, request-id, www-authenticate, retry-after",
+);
 /// Seconds that a browser may remember the answer.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
 

@@ -7,6 +7,7 @@
 mod accept;
 mod answer;
 mod browser;
+mod endpoint;
 mod events;
 mod guarded;
 mod held;
@@ -20,6 +21,7 @@ mod open;
 mod page;
 mod pages;
 mod peek;
+mod place;
 mod random;
 mod refusals;
 mod request_id;
@@ -30,6 +32,8 @@ mod unfit;
 mod watched;
 mod weigh;
 
+pub(crate) use endpoint::API_KEY;
+pub use endpoint::{Asked, Endpoints, Sent};
 pub use limits::Limits;
 pub use listen::{ListenError, Listener, Plaintext};
 pub use load::Load;
@@ -53,6 +57,7 @@ pub struct Http {
     limits: Limits,
     mounts: Vec<Mounting>,
     pages: Vec<Page>,
+    endpoints: Vec<Arc<dyn Endpoints>>,
     load: Load,
 }
 
@@ -69,6 +74,7 @@ impl Http {
             limits: Limits::default(),
             mounts: Vec::new(),
             pages: Vec::new(),
+            endpoints: Vec::new(),
             load: Load::default(),
         }
     }
@@ -110,6 +116,14 @@ impl Http {
         F: Future<Output = Result<String, String>> + Send + 'static,
     {
         self.pages.push(Page::new(path, content_type, write));
+        self
+    }
+
+    /// Serves endpoints that are no MCP, within their own bounds on bodies and on waiting and all others of the servers.
+    /// A token that is made for them opens nothing else.
+    #[must_use]
+    pub fn endpoints(mut self, endpoints: Arc<dyn Endpoints>) -> Self {
+        self.endpoints.push(endpoints);
         self
     }
 

@@ -16,6 +16,7 @@ impl Gate for Open {
             via: arrival.via,
             from: Some(arrival.from),
             agent: None,
+            grant: None,
         };
         Box::pin(async move { Ok(caller) })
     }

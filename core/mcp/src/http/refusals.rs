@@ -20,6 +20,13 @@ pub(super) fn turn_away(refusal: &Refusal, id: &RequestId) -> Answer {
     answer::refusal(refusal, None, id)
 }
 
+/// The answer to a message that is too large or too slow.
+pub(super) fn unweighed(refusal: &Refusal, id: &RequestId) -> Answer {
+    let error = &refusal.error;
+    tracing::info!(status = refusal.status.as_u16(), kind = %error.kind, error = error.message, hint = error.hint, "a request was turned away");
+    answer::error(refusal.status, code::INVALID_REQUEST, error, None, id)
+}
+
 /// The answer to a request for a session that is not, or not for this caller.
 pub(super) fn no_such_session(id: &RequestId) -> Answer {
     let refusal = no_session();

@@ -11,23 +11,29 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::answer::{self, Answer, code};
+use super::endpoint::{Endpoints, Lent, Voice};
 use super::held::hold;
 use super::mount::Mount;
 use super::page::Page;
 use super::peek::{HEADER_SESSION, Peek, session_named, session_shown};
+use super::place::Place;
 use super::refusals::{
     is_ending, no_session, no_such_session, not_taken, not_that_method, too_late, turn_away,
+    unweighed,
 };
 use super::session::{Owner, Quota, Session, SessionError, Style};
 use super::watched::watch;
-use super::{Http, Limits, Names, RequestId, browser, many, pages, request_id, unfit, weigh};
+use super::{
+    Http, Limits, Names, RequestId, browser, endpoint, many, pages, request_id, unfit, weigh,
+};
 use crate::batch;
 use crate::message::{Refusal as Unread, read_line};
-use crate::{Arrival, Caller, Gate, Via};
+use crate::{Arrival, Caller, Gate, Refusal, Via};
 
 /// What every connection shares.
 pub(crate) struct Site {
@@ -36,24 +42,14 @@ pub(crate) struct Site {
     pub(crate) limits: Limits,
     pub(crate) mounts: Vec<Arc<dyn Mount>>,
     pages: Vec<Page>,
+    endpoints: Vec<Arc<dyn Endpoints>>,
+    /// Said when exchanges with endpoints have to end.
+    pub(crate) give_up: CancellationToken,
     pub(crate) quota: Arc<Quota>,
     /// Set when the process has been asked to end.
     ending: AtomicBool,
     /// Messages that are being answered, waits and streams excepted.
     pub(crate) exchanges: TaskTracker,
-}
-
-/// What a path leads to.
-enum Place<'s> {
-    Health,
-    Ready,
-    Streamable(&'s Arc<dyn Mount>),
-    /// The stream of the older transport.
-    Stream(&'s Arc<dyn Mount>),
-    /// Where the messages of the older transport go.
-    Message(&'s Arc<dyn Mount>),
-    Page(&'s Page),
-    Nowhere,
 }
 
 impl Site {
@@ -68,6 +64,8 @@ impl Site {
             names: http.names,
             mounts: mounts.collect(),
             pages: http.pages,
+            endpoints: http.endpoints,
+            give_up: CancellationToken::new(),
             quota,
             limits,
             ending: AtomicBool::new(false),
@@ -118,7 +116,8 @@ impl Site {
         from: IpAddr,
         id: &RequestId,
     ) -> Answer {
-        let place = self.place(request.uri().path());
+        let path = request.uri().path();
+        let place = Place::of(path, &self.pages, &self.endpoints, &self.mounts);
         let arrival = Arrival {
             method: request.method(),
             uri: request.uri(),
@@ -126,15 +125,32 @@ impl Site {
             from,
             via: match place {
                 Place::Stream(_) | Place::Message(_) => Via::Sse,
+                Place::Endpoints(_) => Via::Gateway,
                 _ => Via::Http,
             },
             request_id: id.as_str(),
         };
+        let voice = match place {
+            Place::Endpoints(endpoints) => Some(Voice {
+                endpoints,
+                head: &request,
+                id,
+            }),
+            _ => None,
+        };
+        let say = |refusal: &Refusal| match &voice {
+            Some(voice) => voice.say(refusal),
+            None => turn_away(refusal, id),
+        };
         if let Err(refusal) = self.names.check(arrival.uri, arrival.headers) {
             self.gate.turned_away(arrival, None, &refusal).await;
-            return turn_away(&refusal, id);
+            return say(&refusal);
         }
-        if let Err(refused) = weigh::head(&request, &self.limits, id) {
+        let too_large = |refusal: &Refusal| match &voice {
+            Some(voice) => voice.say(refusal),
+            None => unweighed(refusal, id),
+        };
+        if let Err(refused) = weigh::head(&request, &self.limits, &too_large) {
             return *refused;
         }
         if browser::is_preflight(&request) {
@@ -150,8 +166,28 @@ impl Site {
         }
         let caller = match self.gate.admit(arrival).await {
             Ok(caller) => Arc::new(caller),
-            Err(refusal) => return turn_away(&refusal, id),
+            Err(refusal) => return say(&refusal),
         };
+        let closed = match place {
+            Place::Endpoints(endpoints) => endpoint::closed_to(&caller, endpoints),
+            _ => endpoint::bound_to_endpoints(&caller),
+        };
+        if let Some(refusal) = closed {
+            self.gate
+                .turned_away(arrival, Some(&caller), &refusal)
+                .await;
+            return say(&refusal);
+        }
+        if let Some(voice) = voice {
+            let lent = Lent {
+                limits: &self.limits,
+                is_ending: self.is_ending(),
+                exchanges: &self.exchanges,
+                give_up: &self.give_up,
+            };
+            let answer = endpoint::answer(voice, Arc::clone(&caller), body, lent).await;
+            return watch(answer, &self.gate, caller);
+        }
         let owner = Owner::of(&caller);
         let shown = match place {
             Place::Streamable(mount) => session_shown(&request).and_then(|id| mount.session(&id)),
@@ -190,28 +226,6 @@ impl Site {
         watch(answer, &self.gate, watching)
     }
 
-    fn place(&self, path: &str) -> Place<'_> {
-        match path {
-            "/health" => return Place::Health,
-            "/ready" => return Place::Ready,
-            _ => {}
-        }
-        if let Some(page) = self.pages.iter().find(|page| page.is_at(path)) {
-            return Place::Page(page);
-        }
-        let Some((name, endpoint)) = path.strip_prefix('/').and_then(|path| path.split_once('/'))
-        else {
-            return Place::Nowhere;
-        };
-        let mount = self.mounts.iter().find(|mount| mount.name() == name);
-        match (mount, endpoint) {
-            (Some(mount), "mcp") => Place::Streamable(mount),
-            (Some(mount), "sse") => Place::Stream(mount),
-            (Some(mount), "message") => Place::Message(mount),
-            _ => Place::Nowhere,
-        }
-    }
-
     async fn streamable(
         &self,
         mount: &Arc<dyn Mount>,
@@ -221,7 +235,8 @@ impl Site {
     ) -> Answer {
         let id = let_in.id;
         let (head, ()) = request.into_parts();
-        let body = match weigh::body(&head, body.take(), &self.limits, id).await {
+        let say = |refusal: &Refusal| unweighed(refusal, id);
+        let body = match weigh::body(&head, body.take(), &self.limits, &say).await {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
@@ -309,7 +324,8 @@ impl Site {
             return no_such_session(id);
         };
         let (head, ()) = request.into_parts();
-        let body = match weigh::body(&head, body.take(), &self.limits, id).await {
+        let say = |refusal: &Refusal| unweighed(refusal, id);
+        let body = match weigh::body(&head, body.take(), &self.limits, &say).await {
             Ok(body) => body,
             Err(refused) => return *refused,
         };

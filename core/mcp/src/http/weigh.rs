@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 
-use super::answer::{self, Answer, code};
-use super::{Limits, RequestId};
-use crate::{ErrorKind, ToolError};
+use super::Limits;
+use super::answer::Answer;
+use crate::{ErrorKind, Refusal, ToolError};
 
 /// What stands between the parts of a head: the request line has two spaces, the version and its end, each
 /// header a colon, a space and its end, and a blank line ends it.
@@ -21,11 +21,14 @@ const AT_END: usize = "\r\n".len();
 /// How much of what nobody wants is read.
 const SWALLOWED: usize = 64 << 20;
 
+/// Says a refusal as the client expects it.
+pub(super) type Say<'r> = &'r (dyn Fn(&Refusal) -> Answer + Sync);
+
 /// Whether the head is within its bounds.
 pub(super) fn head<B>(
     request: &Request<B>,
     limits: &Limits,
-    id: &RequestId,
+    say: Say<'_>,
 ) -> Result<(), Box<Answer>> {
     let count = request.headers().len();
     let too_much = if count > limits.headers {
@@ -46,7 +49,7 @@ pub(super) fn head<B>(
     let error = ToolError::new(ErrorKind::Limit, too_much)
         .hint("send fewer or shorter headers; what is long belongs into the body");
     let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-    Err(closing(refused(status, &error, id)))
+    Err(closing(refused(status, error, say)))
 }
 
 /// Bytes of the head as it is sent by who puts no needless spaces into it.
@@ -78,7 +81,7 @@ pub(super) async fn body(
     head: &Parts,
     body: Option<Incoming>,
     limits: &Limits,
-    id: &RequestId,
+    say: Say<'_>,
 ) -> Result<Bytes, Box<Answer>> {
     let Some(mut body) = body else {
         return Ok(Bytes::new());
@@ -94,7 +97,7 @@ pub(super) async fn body(
             let within = limits.body_within.as_secs();
             let error = format!("the message was not complete within {within} s");
             let error = ToolError::new(ErrorKind::Limit, error);
-            return Err(closing(refused(StatusCode::REQUEST_TIMEOUT, &error, id)));
+            return Err(closing(refused(StatusCode::REQUEST_TIMEOUT, error, say)));
         };
         read
     };
@@ -104,7 +107,7 @@ pub(super) async fn body(
             let error = format!("the message has more than {limit} bytes");
             let error = ToolError::new(ErrorKind::Limit, error)
                 .hint("put long content into a file and say where it is");
-            let mut answer = refused(StatusCode::PAYLOAD_TOO_LARGE, &error, id);
+            let mut answer = refused(StatusCode::PAYLOAD_TOO_LARGE, error, say);
             if !head.headers.contains_key(header::EXPECT) {
                 swallow(body, limits, &mut answer).await;
             }
@@ -112,7 +115,7 @@ pub(super) async fn body(
         }
         Err(error) => {
             let error = ToolError::invalid(format!("the message could not be read: {error}"));
-            Err(closing(refused(StatusCode::BAD_REQUEST, &error, id)))
+            Err(closing(refused(StatusCode::BAD_REQUEST, error, say)))
         }
     }
 }
@@ -158,15 +161,8 @@ pub(super) async fn swallow(mut body: Incoming, limits: &Limits, answer: &mut An
     }
 }
 
-fn refused(status: StatusCode, error: &ToolError, id: &RequestId) -> Box<Answer> {
-    tracing::info!(status = status.as_u16(), kind = %error.kind, error = error.message, hint = error.hint, "a request was turned away");
-    Box::new(answer::error(
-        status,
-        code::INVALID_REQUEST,
-        error,
-        None,
-        id,
-    ))
+fn refused(status: StatusCode, error: ToolError, say: Say<'_>) -> Box<Answer> {
+    Box::new(say(&Refusal::new(status, "size", error)))
 }
 
 /// What is left of the request is not read, so nothing can follow it.
@@ -210,14 +206,18 @@ mod tests {
 
     #[test]
     fn the_bounds_are_exact() {
-        let id = RequestId::of(&HeaderMap::new());
+        let say = |refusal: &Refusal| {
+            let mut answer = Answer::new(crate::http::answer::full(""));
+            *answer.status_mut() = refusal.status;
+            answer
+        };
         let text = "GET /health HTTP/1.1\r\nhost: localhost\r\nx: 1\r\n\r\n";
         let bounds = |head_bytes, headers| Limits {
             head_bytes,
             headers,
             ..Limits::default()
         };
-        let fits = |limits: Limits| head(&parsed(text), &limits, &id).map_err(|no| no.status());
+        let fits = |limits: Limits| head(&parsed(text), &limits, &say).map_err(|no| no.status());
         assert_eq!(fits(bounds(text.len(), 2)), Ok(()));
         let too_large = Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         assert_eq!(fits(bounds(text.len() - 1, 2)), too_large);

@@ -73,6 +73,7 @@ fn introduce(store: &Store, token: &TokenText) -> Result<Known, TokenError> {
         let new = NewToken {
             name: LOCAL_NAME.to_owned(),
             role: Role::Admin,
+            grant: None,
             lifetime_ms: None,
         };
         // Another process of the same user may have been first.

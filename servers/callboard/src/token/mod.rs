@@ -7,8 +7,8 @@ pub mod local;
 use crate::when;
 use anyhow::Context;
 use callboard_config::{Config, Environment, Overrides, parse_duration};
-use callboard_mcp::Role;
 use callboard_mcp::access::{NewToken, TokenRow, TokenText, token_add, token_list, token_revoke};
+use callboard_mcp::{Grant, Role};
 use callboard_store::actor::{Actor, scope_now};
 use callboard_store::{Clock, Store, SystemClock};
 use serde_json::json;
@@ -34,6 +34,8 @@ enum TokenCommand {
         /// What its holder may do: look, work, or everything
         #[arg(long, value_name = "ROLE", default_value = "developer", value_parser = role)]
         role: Role,
+        #[command(flatten)]
+        whom: Whom,
         /// How long it is good for, at most 366d
         #[arg(long, value_name = "TIME", default_value = "90d", value_parser = parse_duration)]
         expires: Duration,
@@ -65,6 +67,33 @@ enum TokenCommand {
     },
 }
 
+/// For whom a token of the gateway is.
+#[derive(Debug, clap::Args)]
+struct Whom {
+    /// Make a key for models: it opens the gateway (/v1/…) and nothing else
+    #[arg(long, conflicts_with = "role")]
+    gateway: bool,
+    /// Whose key it is: what is asked with it is counted as this agent's
+    #[arg(long, value_name = "NAME", requires = "gateway")]
+    agent: Option<String>,
+    /// The project that it is counted for
+    #[arg(long, value_name = "NAME", requires = "gateway")]
+    project: Option<String>,
+    /// The task that it is counted for
+    #[arg(long, value_name = "ID", requires = "gateway")]
+    task: Option<String>,
+}
+
+impl Whom {
+    fn grant(&self) -> Option<Grant> {
+        self.gateway.then(|| Grant {
+            agent: self.agent.clone(),
+            project: self.project.clone(),
+            task: self.task.clone(),
+        })
+    }
+}
+
 #[derive(Debug, clap::Args)]
 struct Board {
     /// The directory of the board.
@@ -90,11 +119,18 @@ pub fn token(
         TokenCommand::Add {
             name,
             role,
+            whom,
             expires,
             board,
         } => {
             let store = open(environment, board)?;
-            let added = scope_now(actor("token add"), || add(&store, name, *role, *expires))?;
+            let new = NewToken {
+                name: name.clone(),
+                role: *role,
+                grant: whom.grant(),
+                lifetime_ms: Some(i64::try_from(expires.as_millis()).unwrap_or(i64::MAX)),
+            };
+            let added = scope_now(actor("token add"), || add(&store, new))?;
             tell_added(&added, out)?;
         }
         TokenCommand::List { json, board } => {
@@ -146,13 +182,8 @@ struct Added {
     text: TokenText,
 }
 
-fn add(store: &Store, name: &str, role: Role, expires: Duration) -> anyhow::Result<Added> {
+fn add(store: &Store, new: NewToken) -> anyhow::Result<Added> {
     let text = TokenText::generate()?;
-    let new = NewToken {
-        name: name.to_owned(),
-        role,
-        lifetime_ms: Some(i64::try_from(expires.as_millis()).unwrap_or(i64::MAX)),
-    };
     let (now, kept) = (SystemClock.now_ms(), text.clone());
     let row = store.write_blocking(move |c| token_add(c, now, &kept, &new))?;
     Ok(Added { row, text })
@@ -171,9 +202,30 @@ fn tell_added(added: &Added, out: &mut dyn Write) -> anyhow::Result<()> {
         "{} ({}), {}, good until {until}. It is not shown again: only its hash is kept.",
         row.name,
         row.id,
-        row.role,
+        opens(row),
     );
     Ok(())
+}
+
+/// What a token is good for: a role, or the gateway and for whom.
+fn opens(row: &TokenRow) -> String {
+    let Some(grant) = &row.grant else {
+        return row.role.to_string();
+    };
+    let named = [
+        ("agent", &grant.agent),
+        ("project", &grant.project),
+        ("task", &grant.task),
+    ];
+    let named = named.iter().filter_map(|(what, name)| {
+        let name = name.as_ref()?;
+        Some(format!("{what} {name}"))
+    });
+    let named: Vec<_> = named.collect();
+    match named.as_slice() {
+        [] => "gateway".to_owned(),
+        named => format!("gateway ({})", named.join(", ")),
+    }
 }
 
 fn state(row: &TokenRow, now: i64) -> &'static str {
@@ -196,12 +248,12 @@ fn list(rows: &[TokenRow], now: i64, out: &mut dyn Write) -> anyhow::Result<()> 
     }
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["name", "id", "role", "state", "until", "last use"]);
+    table.set_header(["name", "id", "opens", "state", "until", "last use"]);
     for row in rows {
         table.add_row([
             row.name.clone(),
             row.id.clone(),
-            row.role.to_string(),
+            opens(row),
             state(row, now).to_owned(),
             row.expires_at
                 .map_or_else(|| "no end".to_owned(), when::utc),
@@ -221,7 +273,12 @@ fn write_json(rows: &[TokenRow], now: i64, out: &mut dyn Write) -> anyhow::Resul
             json!({
                 "name": row.name,
                 "id": row.id,
-                "role": row.role.as_str(),
+                "role": row.grant.is_none().then(|| row.role.as_str()),
+                "gateway": row.grant.as_ref().map(|grant| json!({
+                    "agent": grant.agent,
+                    "project": grant.project,
+                    "task": grant.task,
+                })),
                 "state": state(row, now),
                 "created_at": row.created_at,
                 "expires_at": row.expires_at,

@@ -90,6 +90,40 @@ fn a_token_is_printed_once_and_only_its_hash_is_kept() {
 }
 
 #[test]
+fn a_key_for_the_gateway_says_for_whom_it_is() {
+    let rig = rig();
+    let line = [
+        "add",
+        "bot",
+        "--gateway",
+        "--agent",
+        "claude-1",
+        "--task",
+        "t_1",
+    ];
+    rig.run(&line).unwrap();
+    rig.run(&["add", "any", "--gateway"]).unwrap();
+    let listed = rig.run(&["list"]).unwrap();
+    assert!(
+        listed.contains("gateway (agent claude-1, task t_1)"),
+        "{listed}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&rig.run(&["list", "--json"]).unwrap()).unwrap();
+    let tokens = json["tokens"].as_array().unwrap();
+    let bot = tokens.iter().find(|row| row["name"] == "bot").unwrap();
+    assert_eq!(bot["gateway"]["agent"], "claude-1");
+    assert_eq!(bot["role"], serde_json::Value::Null);
+    for line in [
+        &["add", "x", "--agent", "a"][..],
+        &["add", "x", "--gateway", "--role", "admin"],
+        &["add", "x", "--gateway", "--agent", ""],
+    ] {
+        assert!(rig.run(line).is_err(), "{line:?}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_told() {
     let rig = rig();
     rig.run(&["add", "ci"]).unwrap();
