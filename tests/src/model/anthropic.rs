@@ -1,7 +1,7 @@
 //! Anthropic's Messages, as Claude Code speaks them.
 
 use super::wire::event;
-use super::{Stand, Step, text_of};
+use super::{Stand, Step, Turn, text_of};
 use serde_json::{Value, json};
 
 /// Reads the conversation.
@@ -37,8 +37,8 @@ pub(super) fn stand(body: &Value) -> Stand {
 }
 
 /// The stream that answers a request.
-pub(super) fn events(step: &Step, number: usize, body: &Value) -> String {
-    let (block, delta, why) = match step {
+pub(super) fn events(turn: &Turn, number: usize, body: &Value) -> String {
+    let (block, delta, why) = match &turn.step {
         Step::Call { tool, arguments } => (
             json!({"type": "tool_use", "id": format!("toolu_{number:04}"), "name": tool, "input": {}}),
             json!({"type": "input_json_delta", "partial_json": arguments.to_string()}),
@@ -50,16 +50,22 @@ pub(super) fn events(step: &Step, number: usize, body: &Value) -> String {
             "end_turn",
         ),
     };
+    let mut usage = json!({"input_tokens": 10, "output_tokens": 5});
+    if turn.usage.is_object() {
+        usage = turn.usage.clone();
+    }
+    let output = usage["output_tokens"].take();
+    usage["output_tokens"] = json!(1);
     let message = json!({
         "id": format!("msg_{number:04}"), "type": "message", "role": "assistant", "model": body["model"], "content": [],
-        "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 10, "output_tokens": 1},
+        "stop_reason": null, "stop_sequence": null, "usage": usage,
     });
     [
         json!({"type": "message_start", "message": message}),
         json!({"type": "content_block_start", "index": 0, "content_block": block}),
         json!({"type": "content_block_delta", "index": 0, "delta": delta}),
         json!({"type": "content_block_stop", "index": 0}),
-        json!({"type": "message_delta", "delta": {"stop_reason": why, "stop_sequence": null}, "usage": {"output_tokens": 5}}),
+        json!({"type": "message_delta", "delta": {"stop_reason": why, "stop_sequence": null}, "usage": {"output_tokens": output}}),
         json!({"type": "message_stop"}),
     ]
     .iter()

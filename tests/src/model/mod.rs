@@ -1,9 +1,10 @@
 //! A model that says what a script tells it to, on loopback, as agents' own clients expect a model to speak.
 //!
-//! For: real agents calling our tools without a model: Anthropic's Messages and OpenAI's Responses, streamed. Not for:
-//! anything else their endpoints do; what is asked besides is answered with a word or with 404.
+//! For: real agents calling our tools without a model: Anthropic's Messages, OpenAI's Responses and, for a gateway, its
+//! chat completions, streamed. Not for: anything else their endpoints do; what is asked besides is answered with a word or with 404.
 
 mod anthropic;
+mod completions;
 mod openai;
 mod wire;
 
@@ -19,6 +20,13 @@ pub(crate) enum Step {
     Call { tool: String, arguments: Value },
     /// Says something.
     Say(String),
+}
+
+/// A turn of the model.
+pub(crate) struct Turn {
+    pub step: Step,
+    /// What Anthropic's protocol says was used, where the script says so.
+    pub usage: Value,
 }
 
 /// Where a conversation stands.
@@ -46,7 +54,8 @@ struct Shared {
 impl Model {
     /// Plays a script: `[{"on": "words of the prompt", "do": [{"call": "tool", "with": {…}}, {"say": "…"}]}]`. The steps
     /// of the last entry whose words are in the conversation follow one another, one for each result. In `say`,
-    /// `{result}` is the last result as the model was given it; in arguments, a text `{name}` is that field of it.
+    /// `{result}` is the last result as the model was given it; in arguments, a text `{name}` is that field of it. A
+    /// step's `usage` is told as it is, by the models that speak Anthropic's Messages.
     ///
     /// # Panics
     /// When no port can be had.
@@ -119,6 +128,7 @@ impl Shared {
         let events = match (request.method.as_str(), path) {
             ("POST", "/v1/messages") => anthropic::events,
             ("POST", "/v1/responses") => openai::events,
+            ("POST", "/v1/chat/completions") => completions::events,
             ("HEAD", _) => return wire::answer(&stream, "200 OK", "application/json", ""),
             _ => {
                 let text = json!({"error": {"type": "not_found_error", "message": path}});
@@ -139,18 +149,22 @@ impl Shared {
     }
 
     /// What comes next in the conversation of this request.
-    fn next(&self, body: &Value) -> Step {
+    fn next(&self, body: &Value) -> Turn {
         let stand = stand(body);
         let entries = self.script.as_array().into_iter().flatten();
         let entry = entries
             .rev()
             .find(|entry| stand.prompts.contains(entry["on"].as_str().unwrap_or("\0")));
         let Some(entry) = entry.filter(|_| stand.tools) else {
-            return Step::Say("nothing is written for this".to_owned());
+            return Turn {
+                step: Step::Say("nothing is written for this".to_owned()),
+                usage: Value::Null,
+            };
         };
         let step = &entry["do"][stand.results.len()];
         let last = stand.results.last().map_or("", String::as_str);
-        match step["call"].as_str() {
+        let usage = step["usage"].clone();
+        let step = match step["call"].as_str() {
             Some(tool) => Step::Call {
                 tool: tool.to_owned(),
                 arguments: filled(&step["with"], last),
@@ -161,13 +175,16 @@ impl Shared {
                     .unwrap_or("the script is over")
                     .replace("{result}", last),
             ),
-        }
+        };
+        Turn { step, usage }
     }
 }
 
 fn stand(body: &Value) -> Stand {
     if body.get("input").is_some() {
         openai::stand(body)
+    } else if completions::is_it(body) {
+        completions::stand(body)
     } else {
         anthropic::stand(body)
     }

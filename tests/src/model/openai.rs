@@ -1,7 +1,7 @@
 //! OpenAI's Responses, as Codex speaks them.
 
 use super::wire::event;
-use super::{Stand, Step, text_of};
+use super::{Stand, Step, Turn, text_of};
 use serde_json::{Value, json};
 
 /// Reads the conversation.
@@ -30,9 +30,9 @@ pub(super) fn stand(body: &Value) -> Stand {
 }
 
 /// The stream that answers a request. A tool `mcp__server__name` is called in the namespace that has it.
-pub(super) fn events(step: &Step, number: usize, body: &Value) -> String {
+pub(super) fn events(turn: &Turn, number: usize, body: &Value) -> String {
     let id = format!("resp_{number:04}");
-    let item = match step {
+    let item = match &turn.step {
         Step::Call { tool, arguments } => {
             let mut item = json!({
                 "type": "function_call", "id": format!("fc_{number:04}"), "call_id": format!("call_{number:04}"),
