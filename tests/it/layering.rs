@@ -79,6 +79,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
         ],
     ),
     ("callboard-assigner-server", CORE),
+    ("callboard-llm-server", CORE),
     ("callboard-roadmap-server", CORE),
     ("callboard-telemetry-server", CORE),
     ("callboard", ANY),

@@ -14,6 +14,7 @@ mod prices;
 mod questions;
 mod run;
 mod serve;
+mod serve_models;
 mod show;
 mod test;
 mod token;

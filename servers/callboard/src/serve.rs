@@ -3,6 +3,7 @@
 //! For: the address, TLS, and putting the servers together. Not for: the protocol (callboard_mcp), or what
 //! the servers do.
 
+use crate::serve_models;
 use crate::token::local;
 use anyhow::Context as _;
 use callboard_config::{Access, AccessRole, Config, Environment, LogStyle, Overrides, Serve};
@@ -73,6 +74,7 @@ async fn run(
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let _learning = callboard_crew::learn_secrets(&environment, &config, Some(&store));
+    let models = serve_models::open(&environment, &config, &store).await?;
     let listener = listen(args, &config).await?;
     let gate = Arc::new(TokenGate::new(
         store,
@@ -80,7 +82,7 @@ async fn run(
         policy(&config.access),
     ));
     let figures = Figures::of(&config).await;
-    let http = Http::new(Arc::clone(&gate) as Arc<dyn Gate>)
+    let mut http = Http::new(Arc::clone(&gate) as Arc<dyn Gate>)
         .page("/metrics", CONTENT_TYPE, move || figures.clone().page())
         .names(names(&config.serve, &listener)?)
         .limits(limits(&config.serve))
@@ -96,9 +98,14 @@ async fn run(
             callboard_telemetry_server::mount(&environment, &config)?
                 .refusals(gate.refusals().clone()),
         );
+    if let Some(gateway) = serve_models::gateway(&models) {
+        http = http.endpoints(gateway);
+    }
+    let duties = models.keep();
     writeln!(std::io::stdout(), "listening on {}", listener.url())?;
     let served = http.serve(listener, stop).await;
     gate.refusals().flush().await;
+    duties.end().await;
     match served {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error @ EndedAtOnce { .. }) => Err(error.into()),

@@ -169,6 +169,7 @@ impl Shared {
             wires::Request::Chat { model, stream } => (model, stream),
             wires::Request::Models => return Act::json(200, &wires::models(wire)),
             wires::Request::Count => return Act::json(200, &wires::count(wire)),
+            wires::Request::Embeddings => return Act::json(200, &wires::embeddings()),
             wires::Request::Other => return wires::nowhere(wire),
         };
         let fault = model.rsplit("--").next().unwrap_or_default();

@@ -18,6 +18,7 @@ pub(super) enum Request {
     Chat { model: String, stream: bool },
     Models,
     Count,
+    Embeddings,
     Other,
 }
 
@@ -72,6 +73,7 @@ impl Wire {
             | (Wire::Anthropic, "GET", "/v1/models")
             | (Wire::Ollama, "GET", "/api/tags") => Request::Models,
             (Wire::Anthropic, "POST", "/v1/messages/count_tokens") => Request::Count,
+            (Wire::OpenAi, "POST", "/embeddings") => Request::Embeddings,
             (Wire::Gemini, "POST", path) => match path
                 .strip_prefix("/models/")
                 .and_then(|rest| rest.split_once(':'))
@@ -103,6 +105,14 @@ pub(super) fn models(wire: Wire) -> Value {
         }
         Wire::Ollama => json!({"models": [{"name": "ok:latest", "model": "ok:latest"}]}),
     }
+}
+
+/// Texts as numbers, of which only OpenAI's wire knows.
+pub(super) fn embeddings() -> Value {
+    json!({
+        "object": "list", "model": "ok", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}],
+        "usage": {"prompt_tokens": 7, "total_tokens": 7},
+    })
 }
 
 pub(super) fn count(wire: Wire) -> Value {

@@ -1,0 +1,132 @@
+//! Who gets in, what is there, and how many tokens a question has.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod rig;
+
+use callboard_mcp::{Grant, Role};
+use rig::{CANARY, Rig};
+use serde_json::json;
+
+#[test]
+fn only_keys_of_the_gateway_and_administrators_get_in() {
+    let rig = Rig::new();
+    let question = json!({"model": "openai", "messages": []}).to_string();
+    let developer = rig.add("dev", Role::Developer, None);
+    let admin = rig.add("boss", Role::Admin, None);
+    let other = rig.add("other", Role::Viewer, Some(Grant::default()));
+    let bearer = |token: &str| format!("Bearer {token}");
+    let (good, wrong) = (bearer(&rig.token), bearer("cb_no"));
+    let ask = |headers: &[(&str, &str)]| rig.send("GET", "/v1/models", headers, "").status;
+    assert_eq!(ask(&[("authorization", &good)]), 200);
+    assert_eq!(ask(&[("x-api-key", &rig.token)]), 200);
+    assert_eq!(ask(&[("authorization", &bearer(&admin))]), 200);
+    assert_eq!(ask(&[("authorization", &bearer(&developer))]), 403);
+    assert_eq!(ask(&[("authorization", &wrong)]), 401);
+    assert_eq!(ask(&[]), 401);
+    assert_eq!(ask(&[("x-api-key", &other)]), 200);
+    rig.revoke("other");
+    assert_eq!(ask(&[("x-api-key", &other)]), 401);
+
+    let named = [("x-request-id", "r-9"), ("authorization", wrong.as_str())];
+    let mut theirs = rig.send("POST", "/v1/messages", &named, &question);
+    let said = theirs.json();
+    assert_eq!(said["type"], "error");
+    assert_eq!(said["error"]["type"], "authentication_error");
+    assert_eq!(said["request_id"], "r-9");
+    assert_eq!(theirs.header("request-id"), Some("r-9"));
+    let mut other = rig.send("POST", "/v1/chat/completions", &named, &question);
+    let said = other.json();
+    assert_eq!(said["error"]["code"], "invalid_api_key");
+    assert_eq!(said["error"]["request_id"], "r-9");
+    assert!(rig.scripted.asked().is_empty(), "nobody was asked");
+}
+
+#[test]
+fn what_is_too_large_or_elsewhere_is_refused_in_the_clients_protocol() {
+    let rig = Rig::new();
+    let mut none = rig.post("/v1/completions", &json!({}));
+    assert_eq!(none.status, 404);
+    assert_eq!(none.json()["error"]["type"], "invalid_request_error");
+    let mut wrong = rig.get("/v1/messages", &[]);
+    assert_eq!(wrong.status, 405);
+    assert_eq!(wrong.header("allow"), Some("POST"));
+    assert_eq!(wrong.json()["error"]["type"], "invalid_request_error");
+    let bearer = format!("Bearer {}", rig.token);
+    let announced = [
+        ("authorization", bearer.as_str()),
+        ("expect", "100-continue"),
+        ("content-length", "40000000"),
+    ];
+    let mut large = callboard_tests::http::Exchange::connect(rig.address);
+    let mut text = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n".to_owned();
+    for (name, value) in announced {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    large.raw(format!("{text}\r\n").as_bytes());
+    large.head();
+    assert_eq!(large.status, 413);
+    assert_eq!(large.json()["error"]["type"], "request_too_large");
+}
+
+#[test]
+fn routes_and_models_are_listed_in_both_protocols() {
+    let rig = Rig::new();
+    let list = rig.get("/v1/models", &[]).json();
+    let names: Vec<&str> = list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "anthropic",
+            "gemini",
+            "ollama",
+            "openai",
+            "anthropic/ok",
+            "gemini/ok",
+            "ollama/ok",
+            "openai/ok"
+        ]
+    );
+    assert_eq!(list["object"], "list");
+    let theirs = rig
+        .get("/v1/models", &[("anthropic-version", "2023-06-01")])
+        .json();
+    assert_eq!(theirs["data"][0]["type"], "model");
+    assert_eq!(theirs["last_id"], "openai/ok");
+    let one = rig.get("/v1/models/openai%2Fok", &[]).json();
+    assert_eq!(one["owned_by"], "openai");
+    let mut none = rig.get("/v1/models/gpt-9", &[]);
+    assert_eq!(none.status, 404);
+    assert_eq!(none.json()["error"]["code"], "model_not_found");
+}
+
+#[test]
+fn tokens_are_counted_by_their_provider_or_estimated() {
+    let rig = Rig::new();
+    let count = |model: &str| {
+        let body = json!({
+            "model": model,
+            "messages": [{"role": "user", "content": "How many tokens are these?"}],
+        });
+        let mut exchange = rig.post("/v1/messages/count_tokens", &body);
+        let estimated = exchange.header("x-callboard-estimated").is_some();
+        let said = exchange.json();
+        assert_eq!(exchange.status, 200, "{said}");
+        (said["input_tokens"].as_u64().unwrap(), estimated)
+    };
+    assert_eq!(count("anthropic"), (1_200, false));
+    assert_eq!(count("gemini"), (1_200, false));
+    let (tokens, estimated) = count("openai");
+    assert!(estimated && (3..60).contains(&tokens), "{tokens}");
+    let asked = rig.scripted.asked();
+    assert!(asked[0].path.ends_with("/v1/messages/count_tokens"));
+    assert_eq!(asked[0].body["model"], "ok");
+    assert_eq!(asked[0].header("x-api-key"), Some(CANARY));
+    let mut odd = rig.post("/v1/messages/count_tokens", &json!({"model": "openai"}));
+    assert_eq!(odd.status, 400);
+    assert_eq!(odd.json()["error"]["type"], "invalid_request_error");
+}
