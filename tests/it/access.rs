@@ -63,7 +63,8 @@ fn a_key_for_models_opens_no_server() {
     served.show(&token(&home, &["bot", "--gateway", "--agent", "robin"]));
     for path in ["/metrics", "/assigner/sse", "/assigner/mcp"] {
         let mut refused = served.get(path);
-        assert_eq!(refused.status, 403, "{path}: {}", refused.body());
+        let said = refused.body();
+        assert_eq!(refused.status, 403, "{path}: {said}");
     }
     let mut refused = served.modern("assigner", 1, "tools/list", json!({}));
     assert_eq!(refused.status, 403);
