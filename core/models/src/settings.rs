@@ -264,6 +264,7 @@ fn route(said: &Route) -> RouteSettings {
             .iter()
             .filter_map(|(role, word)| Some((role.clone(), class(word)?)))
             .collect(),
+        escalate: None,
     }
 }
 

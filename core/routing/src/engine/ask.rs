@@ -4,12 +4,13 @@
 use callboard_telemetry::MicroDollars;
 use serde::{Deserialize, Serialize};
 
-use super::Patience;
+use super::{Patience, Target};
 use crate::chat::Chat;
+use crate::check::Check;
 use crate::route::{Privacy, TaskClass};
 
 /// One question to whichever model fits.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Ask {
     /// The question. Its model's name does not matter: each candidate is asked by its own.
     pub chat: Chat,
@@ -23,6 +24,11 @@ pub struct Ask {
     pub patience: Option<Patience>,
     /// A person has agreed to a call that needs it.
     pub confirmed: bool,
+    /// What a whole answer has to be, or the next candidate is asked; `None`: as the route's settings say. A streamed
+    /// answer is on its way before anybody could look at it, and is not looked at.
+    pub check: Option<Check>,
+    /// Those whose answers failed the caller's own tests: they are passed over.
+    pub failed: Vec<Target>,
 }
 
 impl Ask {

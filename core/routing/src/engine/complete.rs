@@ -10,9 +10,12 @@ use super::attempt::Attempt;
 use super::error::{CallError, Hop};
 use super::explain::{Explained, Question, considered, demanded};
 use super::run::{Run, Start, overdue};
+use super::settings::Escalate;
 use super::used::Ended;
-use super::{Ask, Router, Target, estimate, text};
+use super::{Ask, Router, Target, Terms, Wanted, Who, estimate, text};
 use crate::chat::{Chat, Reasoning, Reply};
+use crate::check::{Check, Unmet, judge, question, read_score};
+use crate::failure::{Failure, FailureKind};
 use crate::gateway;
 use crate::route::{Need, Strategy};
 use crate::upstream::Upstream;
@@ -34,7 +37,9 @@ pub struct Answered {
     pub cost: Option<MicroDollars>,
     /// By which version of the prices.
     pub price_version: Option<String>,
-    /// The attempts that failed before it.
+    /// Why it will not do, where it was looked at and nobody gave a better one.
+    pub unmet: Option<Unmet>,
+    /// The attempts that failed before it, and those whose answers would not do.
     pub hops: Vec<Hop>,
     /// The limits that are nearly used up, this call included.
     pub warnings: Vec<Standing>,
@@ -76,10 +81,39 @@ impl Router {
     /// Every attempt holds a reservation before it is made and is settled or released after it, also when this future
     /// is dropped: then the connection is closed, and what is known of its use is counted.
     ///
+    /// An answer that fails a [`check`](Ask::check) is paid for, and whoever comes next is asked, after the last one
+    /// those who are meant for harder work. If nobody does better, it is given with what is wrong with it.
+    ///
     /// # Errors
     /// [`CallError`].
     pub async fn complete(&self, ask: Ask) -> Result<Answered, CallError> {
         let (mut run, mut fitting) = self.run(ask, false)?;
+        let mut poor: Option<Answered> = None;
+        loop {
+            match self.once(&mut run, &mut fitting).await {
+                Ok((attempt, answered)) => {
+                    let Some(unmet) = answered.unmet.clone() else {
+                        return Ok(answered);
+                    };
+                    let more = run.unmet(&attempt, &unmet);
+                    poor = Some(answered);
+                    if !more {
+                        break;
+                    }
+                }
+                Err(error) if poor.is_none() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        poor.ok_or_else(|| run.stuck())
+    }
+
+    /// Until somebody has answered, well or not.
+    async fn once(
+        &self,
+        run: &mut Run,
+        fitting: &mut Fitting,
+    ) -> Result<(Attempt, Answered), CallError> {
         loop {
             let mut attempt = run.attempt().await?;
             let Some(upstream) = attempt.upstream(run.left()) else {
@@ -93,10 +127,53 @@ impl Router {
                     attempt.seen.reply(&reply);
                     attempt.ends(Ended::Well);
                     attempt.finish().await;
-                    return Ok(answered(run, &mut attempt, reply));
+                    let unmet = match &run.check {
+                        Some(check) => self.unmet(check, run, chat, &reply, &attempt).await,
+                        None => None,
+                    };
+                    let mut answered = answered(run, &mut attempt, reply);
+                    answered.unmet = unmet;
+                    return Ok((attempt, answered));
                 }
             }
         }
+    }
+
+    /// What is wrong with an answer; its own model is asked last, as that is a call of its own.
+    async fn unmet(
+        &self,
+        check: &Check,
+        run: &Run,
+        chat: &Chat,
+        reply: &Reply,
+        attempt: &Attempt,
+    ) -> Option<Unmet> {
+        if let Err(unmet) = judge(reply, check) {
+            return Some(unmet);
+        }
+        check.least_score?;
+        let target = &attempt.plan.target;
+        let left = run.left();
+        let ask = Ask {
+            chat: question(chat, reply),
+            target: Wanted::Model {
+                provider: target.provider.clone(),
+                model: target.model.clone(),
+            },
+            terms: Terms {
+                within_ms: left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+                ..Terms::default()
+            },
+            who: Who {
+                parent: Some(attempt.plan.call.clone()),
+                ..run.who.clone()
+            },
+            confirmed: run.confirmed,
+            ..Ask::default()
+        };
+        let scored = Box::pin(self.complete(ask)).await.ok();
+        let score = scored.and_then(|scored| read_score(&scored.reply));
+        check.weigh(score).err()
     }
 
     /// Decides, by one look at the board.
@@ -109,6 +186,8 @@ impl Router {
             who,
             patience,
             confirmed,
+            check,
+            failed,
         } = ask;
         let settings = self.settings();
         let base = estimate::input_tokens(&chat);
@@ -122,8 +201,12 @@ impl Router {
             who: &who,
         };
         let explained = self.decided(question, &settings.prices)?;
+        let check = match route.and_then(|route| route.escalate) {
+            Some(escalate) if check.is_none() && !streamed => Some(checked(&chat, escalate)?),
+            _ => check,
+        };
         let words = (settings.privacy == llm::Privacy::Full).then(|| text::of(&chat).into());
-        let run = Run::new(Start {
+        let mut run = Run::new(Start {
             inner: Arc::clone(&self.inner),
             settings,
             explained,
@@ -135,6 +218,8 @@ impl Router {
             words,
             began,
         });
+        run.check = check;
+        run.without(&failed);
         Ok((run, Fitting::new(chat)))
     }
 
@@ -160,18 +245,31 @@ impl Router {
     }
 }
 
-fn answered(run: Run, attempt: &mut Attempt, reply: Reply) -> Answered {
+/// What an answer has to be by the request itself.
+fn checked(chat: &Chat, escalate: Escalate) -> Result<Check, CallError> {
+    let check = Check::of(chat).map_err(|error| CallError::Failed {
+        failure: Failure::new(FailureKind::BadRequest, error.to_string()),
+        hops: Vec::new(),
+    })?;
+    Ok(Check {
+        least_score: escalate.least_score,
+        ..check
+    })
+}
+
+fn answered(run: &Run, attempt: &mut Attempt, reply: Reply) -> Answered {
     let bill = std::mem::take(&mut attempt.bill);
     Answered {
         reply,
         call: attempt.plan.call.clone(),
         target: attempt.plan.target.clone(),
-        route: run.explained.route,
+        route: run.explained.route.clone(),
         usage: bill.usage,
         cost: bill.cost,
         price_version: bill.price_version,
-        hops: run.hops,
-        warnings: run.warnings,
+        unmet: None,
+        hops: run.hops.clone(),
+        warnings: run.warnings.clone(),
         first_byte: bill.first_byte,
         total: bill.total,
     }

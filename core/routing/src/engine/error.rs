@@ -8,6 +8,7 @@ use callboard_store::StoreError;
 use callboard_telemetry::MicroDollars;
 
 use super::Target;
+use crate::check::Unmet;
 use crate::failure::{Failure, FailureKind};
 use crate::route::Rejection;
 
@@ -98,15 +99,17 @@ pub struct Nobody {
     pub retry_in_ms: Option<u64>,
 }
 
-/// One attempt that failed.
+/// One attempt that failed, or whose answer would not do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hop {
     /// Its row: the call's id.
     pub call: String,
     /// Who was asked.
     pub target: Target,
-    /// What went wrong.
+    /// What went wrong; of an answer that would not do, the kind that comes nearest.
     pub kind: FailureKind,
+    /// Why its answer would not do.
+    pub unmet: Option<Unmet>,
 }
 
 fn unknown(what: &str, name: &str, known: &[String]) -> String {
@@ -182,6 +185,7 @@ mod tests {
             call: "c_1".to_owned(),
             target: target.clone(),
             kind,
+            unmet: None,
         };
         let failed = CallError::Failed {
             failure: Failure::new(FailureKind::Server, "it broke"),

@@ -34,6 +34,6 @@ pub use next::{Patience, Plight, Step, next};
 pub use pass::Passed;
 pub use passing::{Passing, What};
 pub use router::Router;
-pub use settings::{Parts, Provider, RouteSettings, Settings, Target};
+pub use settings::{Escalate, Parts, Provider, RouteSettings, Settings, Target};
 pub use standing::Standing;
 pub use stream::Answering;

@@ -16,8 +16,9 @@ use super::router::Inner;
 use super::settings::Settings;
 use super::used::Ended;
 use super::{Target, Who};
+use crate::check::{Check, Unmet};
 use crate::failure::{Failure, FailureKind};
-use crate::route::Rejection;
+use crate::route::{Rejection, Route, TaskClass, decide};
 
 /// A call from its decision on.
 pub(super) struct Run {
@@ -42,6 +43,8 @@ pub(super) struct Run {
     /// Why those were passed over that the decision had let through.
     turned: Vec<(usize, Rejection)>,
     pub(super) warnings: Vec<Standing>,
+    /// What a whole answer has to be.
+    pub(super) check: Option<Check>,
     /// Since when the next attempt waits for its turn.
     since: Instant,
 }
@@ -80,6 +83,7 @@ impl Run {
             last: None,
             turned: Vec::new(),
             warnings: Vec::new(),
+            check: None,
             since: start.began,
         }
     }
@@ -170,7 +174,8 @@ impl Run {
     /// Why this one is asked: the whole decision with the first attempt, what failed before with later ones.
     fn reasons(&self) -> serde_json::Value {
         if let Some(before) = self.hops.last() {
-            return json!({ "after": before.call, "failed": before.kind.as_str() });
+            let why = before.unmet.as_ref().map(Unmet::as_str);
+            return json!({ "after": before.call, "failed": why.unwrap_or(before.kind.as_str()) });
         }
         let name = |at: usize| self.explained.candidates[at].target().to_string();
         let decision = &self.explained.decision;
@@ -229,6 +234,7 @@ impl Run {
             call: attempt.plan.call.clone(),
             target: attempt.plan.target.clone(),
             kind: failure.kind,
+            unmet: None,
         });
         let left = self.left();
         let plight = Plight {
@@ -253,12 +259,85 @@ impl Run {
         }
     }
 
+    /// An answer will not do: whoever comes next is asked, and after the last one those who are meant for harder work.
+    /// Says whether there is anybody.
+    pub(super) fn unmet(&mut self, attempt: &Attempt, unmet: &Unmet) -> bool {
+        self.since = Instant::now();
+        let kind = match unmet {
+            Unmet::Refused { .. } => FailureKind::Refused,
+            Unmet::Truncated => FailureKind::Truncated,
+            _ => FailureKind::Malformed,
+        };
+        self.hops.push(Hop {
+            call: attempt.plan.call.clone(),
+            target: attempt.plan.target.clone(),
+            kind,
+            unmet: Some(unmet.clone()),
+        });
+        // A failure before this answer says nothing about what comes after it.
+        self.last = None;
+        self.moves_on();
+        self.turn < self.explained.decision.order.len() || self.raises()
+    }
+
+    /// Those are passed over.
+    pub(super) fn without(&mut self, failed: &[Target]) {
+        for at in 0..self.explained.candidates.len() {
+            if !failed.contains(&self.explained.candidates[at].target()) {
+                continue;
+            }
+            let order = &mut self.explained.decision.order;
+            order.retain(|choice| choice.at != at);
+            self.turned.push((at, Rejection::Failed));
+        }
+        if self.explained.decision.order.is_empty() {
+            self.raises();
+        }
+    }
+
+    /// Decides anew for harder work, without those who had their turn.
+    fn raises(&mut self) -> bool {
+        let Explained {
+            route,
+            strategy,
+            need,
+            candidates,
+            decision,
+        } = &mut self.explained;
+        let Some(class) = need.class else {
+            return false;
+        };
+        let route = Route {
+            name: route.clone(),
+            strategy: *strategy,
+            candidates: candidates.iter().map(|of| of.candidate.clone()).collect(),
+        };
+        let had = |at: usize| {
+            let target = candidates[at].target();
+            self.turned.iter().any(|turned| turned.0 == at)
+                || self.hops.iter().any(|hop| hop.target == target)
+        };
+        let harder = TaskClass::ALL.into_iter().filter(|other| *other > class);
+        for class in harder {
+            need.class = Some(class);
+            let mut raised = decide(&route, need);
+            raised.order.retain(|choice| !had(choice.at));
+            if !raised.order.is_empty() {
+                raised.raised_to = Some(class);
+                *decision = raised;
+                (self.turn, self.retried) = (0, 0);
+                return true;
+            }
+        }
+        false
+    }
+
     fn moves_on(&mut self) {
         (self.turn, self.retried) = (self.turn + 1, 0);
     }
 
     /// Why the call ends here.
-    fn stuck(&mut self) -> CallError {
+    pub(super) fn stuck(&mut self) -> CallError {
         if let Some(failure) = self.last.take() {
             let hops = std::mem::take(&mut self.hops);
             return CallError::Failed { failure, hops };

@@ -91,6 +91,16 @@ pub struct RouteSettings {
     pub class: Option<TaskClass>,
     /// The class of work by the caller's role.
     pub roles: BTreeMap<String, TaskClass>,
+    /// Whether an answer that will not do is asked for again, of the next candidate; `None`: the first answer counts.
+    pub escalate: Option<Escalate>,
+}
+
+/// When an answer will not do: where that can be seen from the request, and where its model says so itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Escalate {
+    /// The least score, 0 to 100, that a model has to give its own answer; `None`: it is not asked, which is another
+    /// call.
+    pub least_score: Option<u8>,
 }
 
 /// A model of a provider.

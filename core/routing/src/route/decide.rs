@@ -91,6 +91,8 @@ pub enum Rejection {
         /// The work it is.
         class: TaskClass,
     },
+    /// An answer of its failed the tests of whoever asked.
+    Failed,
     /// Its breaker is open.
     Open {
         /// Milliseconds until it is tried again.
@@ -150,6 +152,7 @@ impl fmt::Display for Rejection {
                 write!(f, "lately took {p50_ms} ms, there are {within_ms}")
             }
             Rejection::Class { class } => write!(f, "is not meant for {class} work"),
+            Rejection::Failed => f.write_str("its answer failed the caller's tests"),
             Rejection::Open { for_ms } => write!(f, "its breaker is open for {for_ms} ms more"),
             Rejection::Cooling { for_ms } => write!(f, "asked for a pause of {for_ms} ms more"),
             Rejection::Limited { limit, .. } => write!(f, "{limit}"),

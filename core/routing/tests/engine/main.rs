@@ -8,5 +8,8 @@
 #[path = "../asking/mod.rs"]
 mod asking;
 mod rig;
+mod speed;
 
+mod ends;
+mod limits;
 mod table;

@@ -15,7 +15,7 @@ use callboard_routing::failure::Failure;
 use callboard_routing::route::Offer;
 use callboard_routing::upstream::{Deadlines, Upstream};
 use callboard_routing::wire::Wire;
-use callboard_store::{Clock, Options, Store, StoreError, SystemClock, params};
+use callboard_store::{Clock, Conn, Options, Store, StoreError, SystemClock, params};
 use callboard_telemetry::CallLog;
 use callboard_tests::upstream::Upstream as Scripted;
 use std::collections::BTreeMap;
@@ -157,10 +157,9 @@ impl Rig {
         self.store.read_now(|c| breakers(c, now)).unwrap()
     }
 
-    pub fn limit(&self, limit: Limit) {
-        let set: Result<(), LimitError> = self
-            .store
-            .write_blocking(move |c| limit_set(c, SystemClock.now_ms(), &limit));
+    pub async fn limit(&self, limit: Limit) {
+        let set = move |c: &mut dyn Conn| limit_set(c, SystemClock.now_ms(), &limit);
+        let set: Result<(), LimitError> = self.store.write(set).await;
         set.unwrap();
     }
 
