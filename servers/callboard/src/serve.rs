@@ -60,8 +60,13 @@ pub(crate) fn serve(args: &ServeArgs, environment: &Environment) -> anyhow::Resu
         .with_context(|| format!("opening the board in {}", config.board.display()))?;
     // Without a home there is no place for the user's own token; those on the board work all the same.
     let actor = Arc::new(Actor::command(&environment.user(), "serve"));
-    if let Err(error) = scope_now(actor, || local::ensure(environment, &store)) {
-        tracing::warn!("the user's own token: {error:#}");
+    match scope_now(actor, || local::ensure(environment, &store)) {
+        Ok(local) => {
+            if let Some(kept_out) = local.kept_out {
+                tracing::warn!("the token is in {}. {kept_out}", local.file.display());
+            }
+        }
+        Err(error) => tracing::warn!("the user's own token: {error:#}"),
     }
     callboard_mcp::run(run(args, environment.clone(), config, store))?
 }

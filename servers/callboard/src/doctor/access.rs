@@ -5,6 +5,7 @@ use crate::token::local;
 use callboard_config::{Config, Environment};
 use callboard_mcp::access::{token_get, token_list};
 use callboard_store::{Clock, Options, Store, SystemClock};
+use std::path::Path;
 
 const GROUP: &str = "access";
 
@@ -53,6 +54,9 @@ fn own_token(environment: &Environment, store: Option<&Store>) -> Check {
         Ok(None) => return missing(format!("none at {}", file.display())),
         Err(error) => return Check::new(GROUP, name, State::Note, format!("{error:#}")),
     };
+    if let Some(check) = in_a_repository(name, &file) {
+        return check;
+    }
     let row = store.and_then(|store| store.read_now(|c| token_get(c, token.id())).ok()?);
     let shown = file.display();
     match row {
@@ -73,6 +77,23 @@ fn own_token(environment: &Environment, store: Option<&Store>) -> Check {
             format!("{shown} (not used on this board yet)"),
         ),
     }
+}
+
+/// A token that a commit of everything would publish.
+fn in_a_repository(name: &'static str, file: &Path) -> Option<Check> {
+    let dir = file.parent()?;
+    let tree = local::work_tree(dir)?;
+    if local::is_ignored(dir) {
+        return None;
+    }
+    let found = format!(
+        "{} is inside the git work tree {}, which does not ignore it",
+        file.display(),
+        tree.display()
+    );
+    Some(Check::new(GROUP, name, State::Note, found).advice(
+        "`callboard token header` puts a .gitignore beside it; revoke it if it was ever committed",
+    ))
 }
 
 fn tokens(store: &Store) -> Option<Check> {

@@ -275,3 +275,23 @@ fn both_forms_tell_the_same() {
         assert!(text.contains(check["name"].as_str().unwrap()), "{check}");
     }
 }
+
+#[test]
+fn a_token_that_a_commit_would_publish_is_told() {
+    use callboard_store::actor::{Actor, scope_now};
+    let rig = rig(&[GIT]);
+    let environment = rig.environment();
+    let store = callboard_board::open(&environment.default_board().unwrap()).unwrap();
+    let make = || {
+        let actor = std::sync::Arc::new(Actor::command("ada", "token header"));
+        scope_now(actor, || crate::token::local::ensure(&environment, &store)).unwrap()
+    };
+    assert_eq!(make().kept_out, None);
+    assert_eq!(rig.check("your token").state, State::Ok);
+    std::fs::create_dir(rig.path("home/.git")).unwrap();
+    let told = rig.check("your token");
+    assert_eq!(told.state, State::Note);
+    assert!(told.found.contains("does not ignore it"), "{}", told.found);
+    assert!(make().kept_out.is_some());
+    assert_eq!(rig.check("your token").state, State::Ok);
+}

@@ -29,6 +29,41 @@ pub fn read(file: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
+/// Refuses a file that a symbolic link below the project's root leads to: it may be outside of it.
+pub fn stays_inside(root: &Path, file: &Path) -> anyhow::Result<()> {
+    let Ok(below) = file.strip_prefix(root) else {
+        return Ok(());
+    };
+    let mut at = root.to_owned();
+    for part in below.parent().into_iter().flat_map(Path::components) {
+        at.push(part);
+        if at.is_symlink() {
+            bail!(
+                "{} is a symbolic link: writing through it could change a file outside of the project; replace it by a \
+                 directory",
+                at.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a file that its owner made read-only: replacing it would need no permission.
+pub fn check_writable(file: &Path) -> anyhow::Result<()> {
+    let Ok(meta) = file.metadata() else {
+        return Ok(());
+    };
+    if meta.permissions().readonly()
+        || rustix::fs::access(file, rustix::fs::Access::WRITE_OK).is_err()
+    {
+        bail!(
+            "{} is read-only, so it is left as it is; `chmod u+w` it and run the command again",
+            file.display()
+        );
+    }
+    Ok(())
+}
+
 /// Replaces the file as a whole, after keeping what was there in a file of its own; returns that file's path.
 fn write(file: &Path, before: Option<&str>, after: &str) -> anyhow::Result<Option<PathBuf>> {
     let context = || file.display().to_string();
@@ -162,6 +197,7 @@ pub fn undo(environment: &Environment, file: &Path) -> anyhow::Result<Undone> {
         );
     };
     let now = read(file)?;
+    check_writable(file)?;
     let same = now
         .as_deref()
         .is_some_and(|text| digest(text.as_bytes()) == last.digest);

@@ -9,11 +9,11 @@ mod toml;
 
 pub use client::{Client, Scope, Transport};
 
-use crate::token::local;
+use crate::token::local::{self, LocalToken};
 use anyhow::{Context, bail};
 use callboard_config::{Config, Environment, Overrides};
 use callboard_store::actor::{Actor, scope_now};
-use client::{FORWARDED, Format, TOKEN_INPUT};
+use client::{FORWARDED, Format, TOKEN_INPUT, TOKEN_VARIABLE};
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 use std::io::Write;
@@ -65,6 +65,9 @@ pub struct InitArgs {
     pub undo: bool,
 }
 
+/// Stands for what is not shown.
+const ELIDED: &str = "…";
+
 const DEFAULT_URL: &str = "http://127.0.0.1:22552";
 
 /// Adds our servers to the client's file, or puts it back.
@@ -98,6 +101,9 @@ fn init_as(
     };
     let scope = args.scope.unwrap_or(args.client.default_scope());
     let file = args.client.file(scope, &dir, environment)?;
+    if scope == Scope::Project {
+        file::stays_inside(&dir, &file)?;
+    }
     if args.undo {
         return undo(environment, &file, out);
     }
@@ -109,6 +115,9 @@ fn init_as(
     let (text, changes) = with_servers(before.as_deref().unwrap_or_default(), args, &command)
         .with_context(|| format!("{}: nothing was written", file.display()))?;
     let changed = before.as_deref() != Some(&text);
+    if changed {
+        file::check_writable(&file)?;
+    }
     let token = match (args.transport, args.dry_run) {
         (Transport::Http, false) => Some(make_token(environment, &dir)?),
         _ => None,
@@ -123,7 +132,7 @@ fn init_as(
         command: &command,
         changes: &changes,
         backup: backup.as_deref(),
-        token: token.as_deref(),
+        token: token.as_ref(),
         diff: difference(before.as_deref().unwrap_or_default(), &text),
         verb: match (changed, args.dry_run) {
             (false, _) => "has all of it already",
@@ -135,12 +144,12 @@ fn init_as(
 }
 
 /// Sees to it that the user has a token that is good on the board that the project has; answers where it is kept.
-fn make_token(environment: &Environment, project: &Path) -> anyhow::Result<PathBuf> {
+fn make_token(environment: &Environment, project: &Path) -> anyhow::Result<LocalToken> {
     let (config, _) = Config::load_cautious(environment, Some(project), &Overrides::default())?;
     let store = callboard_board::open(&config.board)
         .with_context(|| format!("opening the board in {}", config.board.display()))?;
     let actor = Arc::new(Actor::command(&environment.user(), "init"));
-    Ok(scope_now(actor, || local::ensure(environment, &store))?.file)
+    scope_now(actor, || local::ensure(environment, &store))
 }
 
 fn undo(environment: &Environment, file: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -158,11 +167,7 @@ fn check_url(url: &str) -> anyhow::Result<()> {
         .ok()
         .filter(|uri: &http::Uri| uri.host().is_some() && uri.query().is_none())
         .with_context(|| format!("--url {url}: give it like {DEFAULT_URL}"))?;
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let loopback = host == "localhost"
-        || host
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    let loopback = is_loopback(&uri);
     match uri.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if loopback => Ok(()),
@@ -215,25 +220,65 @@ fn with_servers(
     Ok((text, changes))
 }
 
-/// What changed, as lines with a sign before each and one line around; empty if nothing did. Lines of others are
-/// few on purpose: such a file may hold other servers' secrets.
+/// What changed, as lines with a sign before each; empty if nothing did. Nothing of others is shown: such a file may
+/// hold other servers' secrets, on the next line or on the same one.
 fn difference(before: &str, after: &str) -> String {
     let diff = TextDiff::from_lines(before, after);
     let mut shown = String::new();
-    for (number, group) in diff.grouped_ops(1).iter().enumerate() {
-        if number > 0 {
+    for group in diff.grouped_ops(0) {
+        if !shown.is_empty() {
             shown.push_str("    …\n");
         }
+        let (mut old, mut new) = (String::new(), String::new());
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let sign = match change.tag() {
-                ChangeTag::Delete => '-',
-                ChangeTag::Insert => '+',
-                ChangeTag::Equal => ' ',
-            };
-            shown.push_str(&format!("  {sign} {}\n", change.value().trim_end()));
+            match change.tag() {
+                ChangeTag::Delete => old.push_str(change.value()),
+                ChangeTag::Insert => new.push_str(change.value()),
+                ChangeTag::Equal => {}
+            }
+        }
+        let (old, new) = without_common(&old, &new);
+        for (sign, text) in [('-', old), ('+', new)] {
+            for line in text.lines().filter(|line| *line != ELIDED) {
+                shown.push_str(&format!("  {sign} {}\n", line.trim_end()));
+            }
         }
     }
     shown
+}
+
+/// Two texts, without what both begin and end with where that is others': beside a mere insertion (a comma behind
+/// somebody's last member), or more than one entry on a line.
+fn without_common(old: &str, new: &str) -> (String, String) {
+    let head = common(old.chars(), new.chars());
+    let (old_rest, new_rest) = (&old[head..], &new[head..]);
+    let tail = common(old_rest.chars().rev(), new_rest.chars().rev());
+    let only_more = old_rest.len() == tail || new_rest.len() == tail;
+    let elided = |text: &str| {
+        let others = text.chars().any(char::is_alphanumeric) && (only_more || text.contains('{'));
+        let kept = if others { ELIDED } else { text };
+        // The line's end stays.
+        let end = if others && text.ends_with('\n') {
+            "\n"
+        } else {
+            ""
+        };
+        format!("{kept}{end}")
+    };
+    let shown = |text: &str| {
+        let (first, rest) = text.split_at(head);
+        let (middle, last) = rest.split_at(rest.len() - tail);
+        format!("{}{middle}{}", elided(first), elided(last))
+    };
+    (shown(old), shown(new))
+}
+
+/// How many bytes two texts have in common.
+fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
+    one.zip(other)
+        .take_while(|(one, other)| one == other)
+        .map(|(one, _)| one.len_utf8())
+        .sum()
 }
 
 /// What is told at the end.
@@ -242,8 +287,8 @@ struct Told<'a> {
     command: &'a Command,
     changes: &'a [String],
     backup: Option<&'a Path>,
-    /// The file of the user's own token.
-    token: Option<&'a Path>,
+    /// The user's own token.
+    token: Option<&'a LocalToken>,
     diff: String,
     verb: &'a str,
 }
@@ -264,8 +309,11 @@ impl Told<'_> {
             writeln!(
                 out,
                 "The token is in {}, which only you can read; the client's file says how to get it, not what it is.",
-                token.display()
+                token.file.display()
             )?;
+            if let Some(kept_out) = &token.kept_out {
+                writeln!(out, "{kept_out}")?;
+            }
         }
         if changed && !args.dry_run {
             writeln!(out, "To undo it: the same command with --undo.")?;
@@ -391,9 +439,37 @@ fn is_ours(old: &Map<String, Value>, name: &str, entry: &Map<String, Value>) -> 
         .is_some_and(|file| file == "callboard");
     let same = command.is_some() && old.get("command") == entry.get("command");
     let starts = (by_name || same) && old.get("args") == Some(&json!([name]));
-    let url = old.get("url").and_then(Value::as_str);
-    let reaches = url.is_some_and(|url| url.ends_with(&format!("/{name}/mcp")));
-    starts || reaches
+    starts || reaches(old, name, entry)
+}
+
+/// Whether an entry's URL is this server's: on this machine, where it is to be now, or with our token.
+fn reaches(old: &Map<String, Value>, name: &str, entry: &Map<String, Value>) -> bool {
+    let Some(url) = old.get("url").and_then(Value::as_str) else {
+        return false;
+    };
+    let Some(uri) = url.parse::<http::Uri>().ok() else {
+        return false;
+    };
+    let here = uri.path() == format!("/{name}/mcp") && is_loopback(&uri);
+    let token = ["headers", "headersHelper", "bearer_token_env_var"]
+        .iter()
+        .filter_map(|key| old.get(*key))
+        .any(|value| {
+            let text = value.to_string();
+            [TOKEN_VARIABLE, TOKEN_INPUT, "token header"]
+                .iter()
+                .any(|ours| text.contains(ours))
+        });
+    let same = old.get("url") == entry.get("url");
+    here || same || (token && uri.path().ends_with(&format!("/{name}/mcp")))
+}
+
+fn is_loopback(uri: &http::Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

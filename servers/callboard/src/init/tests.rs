@@ -492,6 +492,8 @@ fn codex_keeps_its_comments_and_other_tables() {
     let expected = before.replace("/old/callboard", "callboard")
         + forwarded
         + "\n[mcp_servers.roadmap]\ncommand = \"callboard\"\nargs = [\"roadmap\"]\n"
+        + forwarded
+        + "\n[mcp_servers.telemetry]\ncommand = \"callboard\"\nargs = [\"telemetry\"]\n"
         + forwarded;
     assert_eq!(text, expected);
     rig.there(
@@ -589,4 +591,134 @@ fn files_are_where_each_client_looks() {
     }
     assert!(at(Client::ClaudeDesktop, Scope::Project).is_err());
     assert!(at(Client::Generic, Scope::User).is_err());
+}
+
+#[test]
+fn codex_keeps_every_byte_of_others_and_their_secrets_are_not_shown() {
+    let before = "\u{feff}# mine\r\nmodel = \"m\"\n\r\n[mcp_servers.other]\r\ncommand = \"o\" # c\r\nargs = [\r\n  \"a\",\r\n]\r\n\
+                  [mcp_servers.other.env]\r\nAPI_KEY = \"sk-secret\"\r\n";
+    let rig = rig(true);
+    let (file, said) = rig.there(&args(Client::Codex), Some(before));
+    let (said, text) = (said.unwrap(), content(&file));
+    let added = text.strip_prefix(before).expect(&text);
+    assert!(added.contains("[mcp_servers.assigner]\r\n"), "{added:?}");
+    assert_eq!(added.matches('\n').count(), added.matches("\r\n").count());
+    let shown: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("  + "))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let lines: Vec<&str> = added.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(shown, lines, "{said}");
+    assert!(
+        !said.contains("sk-secret") && !said.contains("  - "),
+        "{said}"
+    );
+    let undo = InitArgs {
+        undo: true,
+        ..args(Client::Codex)
+    };
+    rig.there(&undo, None).1.unwrap();
+    assert_eq!(content(&file), before);
+}
+
+#[test]
+fn what_others_have_on_the_same_line_is_not_shown() {
+    for before in [
+        r#"{"mcpServers": {"other": {"command": "o", "env": {"KEY": "sk-secret"}}}}"#,
+        "{\n  \"mcpServers\": {\n    \"other\": {\"env\": {\"KEY\": \"sk-secret\"}}\n  }\n}\n",
+        "{\n  \"key\": \"sk-secret\"\n}\n",
+    ] {
+        let rig = rig(true);
+        let (file, said) = rig.there(&args(Client::Generic), Some(before));
+        let said = said.unwrap();
+        assert!(content(&file).contains("sk-secret"));
+        assert!(!said.contains("sk-secret"), "{said}");
+        assert!(said.contains("\"assigner\""), "{said}");
+    }
+}
+
+#[test]
+fn a_server_of_somebody_else_s_is_left_alone_whatever_its_path() {
+    let entry = |url: &str, more: &str| {
+        format!(r#"{{"mcpServers": {{"assigner": {{"type": "http", "url": "{url}"{more}}}}}}}"#)
+    };
+    let foreign = entry(
+        "https://corp.example/assigner/mcp",
+        r#", "headers": {"Authorization": "Bearer corp-secret"}"#,
+    );
+    let rig = rig(true);
+    let (file, refused) = rig.there(&args(Client::Generic), Some(&foreign));
+    let refused = format!("{:#}", refused.unwrap_err());
+    assert!(refused.contains("another server"), "{refused}");
+    assert!(!refused.contains("corp-secret"), "{refused}");
+    assert_eq!(content(&file), foreign);
+    for ours in [
+        entry("http://127.0.0.1:9/assigner/mcp", ""),
+        entry("http://[::1]:9/assigner/mcp", ""),
+        entry(
+            "https://corp.example/base/assigner/mcp",
+            r#", "headers": {"Authorization": "Bearer ${CALLBOARD_TOKEN}"}"#,
+        ),
+    ] {
+        let (_, said) = rig.there(&args(Client::Generic), Some(&ours));
+        assert!(said.unwrap().contains("updated   assigner"), "{ours}");
+    }
+}
+
+#[test]
+fn nothing_is_written_out_of_the_project_or_over_a_read_only_file() {
+    let rig = rig(true);
+    let outside = rig.dir.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    let link = rig.dir.path().join("project/.cursor");
+    std::os::unix::fs::symlink(&outside, link).unwrap();
+    let (_, refused) = rig.there(&args(Client::Cursor), None);
+    let refused = format!("{:#}", refused.unwrap_err());
+    assert!(refused.contains("symbolic link"), "{refused}");
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+
+    rig.put("{}");
+    std::fs::set_permissions(rig.file(), PermissionsExt::from_mode(0o444)).unwrap();
+    let over_http = InitArgs {
+        transport: Transport::Http,
+        ..args(Client::ClaudeCode)
+    };
+    for args in [args(Client::ClaudeCode), over_http] {
+        let (_, refused) = rig.there(&args, None);
+        let refused = format!("{:#}", refused.unwrap_err());
+        assert!(refused.contains("is read-only"), "{refused}");
+    }
+    assert_eq!(rig.text(), "{}");
+    assert!(!rig.dir.path().join("home").exists(), "a token was made");
+}
+
+#[test]
+fn a_token_inside_a_repository_is_kept_out_of_it() {
+    let rig = rig(true);
+    let home = rig.dir.path().join("home");
+    std::fs::create_dir_all(home.join(".git")).unwrap();
+    let over_http = InitArgs {
+        transport: Transport::Http,
+        ..args(Client::Generic)
+    };
+    let said = rig.there(&over_http, None).1.unwrap();
+    let ignore = home.join(".local/share/callboard/.gitignore");
+    assert!(
+        said.contains("git work tree") && said.contains(&ignore.display().to_string()),
+        "{said}"
+    );
+    assert!(content(&ignore).lines().any(|line| line == "*"));
+    // One that lets the token through is the user's: it is not changed, and no token is put beside it.
+    let token = home.join(".local/share/callboard/token");
+    std::fs::remove_file(&token).unwrap();
+    std::fs::remove_file(&ignore).unwrap();
+    std::fs::File::create(&ignore)
+        .unwrap()
+        .write_all(b"*\n!token\n")
+        .unwrap();
+    std::fs::remove_file(rig.dir.path().join("project/mcp.json")).unwrap();
+    let refused = rig.there(&over_http, None).1.unwrap_err();
+    assert!(format!("{refused:#}").contains(".gitignore"), "{refused:#}");
+    assert!(!token.exists());
 }

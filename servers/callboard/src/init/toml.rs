@@ -3,6 +3,7 @@
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
+use similar::{ChangeTag, TextDiff};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike};
 
 use super::Change;
@@ -10,8 +11,47 @@ use super::Change;
 /// The table that holds the servers.
 pub const MEMBER: &str = "mcp_servers";
 
-/// The text with the server `name`; `merge` says how an entry that is there becomes ours.
+const BOM: char = '\u{feff}';
+
+/// The text with the server `name`; `merge` says how an entry that is there becomes ours. Lines that do not change keep
+/// every byte, their ends too.
 pub fn with_server(
+    text: &str,
+    name: &str,
+    entry: &Map<String, Value>,
+    merge: impl FnOnce(&Value) -> anyhow::Result<Value>,
+) -> anyhow::Result<(String, Change)> {
+    let body = text.strip_prefix(BOM).unwrap_or(text);
+    // What edits TOML knows one kind of line end.
+    let plain = body.replace("\r\n", "\n");
+    let (after, change) = edited(&plain, name, entry, merge)?;
+    if change == Change::Unchanged {
+        return Ok((text.to_owned(), change));
+    }
+    let mark = &text[..text.len() - body.len()];
+    Ok((
+        format!("{mark}{}", with_line_ends(body, &plain, &after)),
+        change,
+    ))
+}
+
+/// `after`, which came from `plain`, with the lines of `text` where they are the same.
+fn with_line_ends(text: &str, plain: &str, after: &str) -> String {
+    let own: Vec<&str> = text.split_inclusive('\n').collect();
+    let old: Vec<&str> = plain.split_inclusive('\n').collect();
+    let new: Vec<&str> = after.split_inclusive('\n').collect();
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let diff = TextDiff::from_slices(&old, &new);
+    diff.iter_all_changes()
+        .filter_map(|change| match change.tag() {
+            ChangeTag::Delete => None,
+            ChangeTag::Insert => Some(change.value().replace('\n', end)),
+            ChangeTag::Equal => Some(own[change.old_index()?].to_owned()),
+        })
+        .collect()
+}
+
+fn edited(
     text: &str,
     name: &str,
     entry: &Map<String, Value>,

@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 
 /// Name of the file in the data directory.
 const FILE: &str = "token";
+/// Says what git leaves alone.
+const IGNORE: &str = ".gitignore";
 /// Longer than any token.
 const LARGEST: u64 = 1_024;
 
@@ -25,6 +27,84 @@ pub struct LocalToken {
     pub text: TokenText,
     /// Where it is kept.
     pub file: PathBuf,
+    /// The git repository that it would be in.
+    pub kept_out: Option<KeptOut>,
+}
+
+/// How a directory inside a git work tree is kept out of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptOut {
+    /// The work tree.
+    pub tree: PathBuf,
+    /// The file that keeps all beside it out.
+    pub ignore: PathBuf,
+}
+
+impl std::fmt::Display for KeptOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "That is inside the git work tree {}: {} keeps it out of the repository.",
+            self.tree.display(),
+            self.ignore.display()
+        )
+    }
+}
+
+/// The git work tree that a directory, which need not exist, is in.
+pub fn work_tree(dir: &Path) -> Option<PathBuf> {
+    let there = dir.ancestors().find_map(|dir| dir.canonicalize().ok())?;
+    let root = there.ancestors().find(|dir| dir.join(".git").exists());
+    root.map(Path::to_owned)
+}
+
+/// Whether git looks at nothing in a directory.
+pub fn is_ignored(dir: &Path) -> bool {
+    let rules = std::fs::read_to_string(dir.join(IGNORE)).unwrap_or_default();
+    let rules: Vec<&str> = rules
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    // A later rule may take back an earlier one.
+    rules.contains(&"*") && rules.iter().all(|rule| !rule.starts_with('!'))
+}
+
+/// Sees to it that git does not take up what is in the user's data directory, where that is inside a work tree.
+fn keep_out(dir: &Path) -> anyhow::Result<Option<KeptOut>> {
+    let Some(tree) = work_tree(dir) else {
+        return Ok(None);
+    };
+    let ignore = dir.join(IGNORE);
+    if !is_ignored(dir) {
+        if ignore.symlink_metadata().is_ok() {
+            bail!(
+                "{} is inside the git work tree {}, so no token is put there: its {IGNORE} must say `*` and take nothing \
+                 back with `!`; or set CALLBOARD_DATA_DIR to a directory elsewhere",
+                dir.display(),
+                tree.display()
+            );
+        }
+        make_dir(dir)?;
+        let mut temporary = tempfile::NamedTempFile::new_in(dir)?;
+        temporary
+            .write_all(b"# Tokens and keys: nothing in here belongs into a repository.\n*\n")?;
+        temporary.as_file().sync_all()?;
+        match temporary.persist_noclobber(&ignore) {
+            Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(error.error).with_context(|| ignore.display().to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(KeptOut { tree, ignore }))
+}
+
+fn make_dir(dir: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
 }
 
 /// Where the token is kept.
@@ -36,16 +116,26 @@ pub fn file(environment: &Environment) -> anyhow::Result<PathBuf> {
 /// replaced by another.
 pub fn ensure(environment: &Environment, store: &Store) -> anyhow::Result<LocalToken> {
     let file = file(environment)?;
+    // Before it is there: a commit of everything may come at any time.
+    let kept_out = keep_out(&environment.data_dir()?)?;
     let kept = match read(&file)? {
         Some(text) => text,
         None => write(&file, &TokenText::generate()?, Replace::Never)?,
     };
     if let Known::Good = introduce(store, &kept)? {
-        return Ok(LocalToken { text: kept, file });
+        return Ok(LocalToken {
+            text: kept,
+            file,
+            kept_out,
+        });
     }
     let text = write(&file, &TokenText::generate()?, Replace::Always)?;
     match introduce(store, &text)? {
-        Known::Good => Ok(LocalToken { text, file }),
+        Known::Good => Ok(LocalToken {
+            text,
+            file,
+            kept_out,
+        }),
         Known::Ended => bail!("the new token was revoked at once; run the command again"),
     }
 }
@@ -131,11 +221,7 @@ enum Replace {
 fn write(file: &Path, token: &TokenText, replace: Replace) -> anyhow::Result<TokenText> {
     let context = || format!("{}: the token can't be kept", file.display());
     let dir = file.parent().unwrap_or(Path::new("/"));
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(context)?;
+    make_dir(dir).with_context(context)?;
     // Temporary files are readable by their owner only.
     let mut temporary = tempfile::NamedTempFile::new_in(dir).with_context(context)?;
     writeln!(temporary, "{}", token.reveal()).with_context(context)?;

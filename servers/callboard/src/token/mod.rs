@@ -154,6 +154,14 @@ pub fn token(
         TokenCommand::Header { plain, board } => {
             let store = open(environment, board)?;
             let local = scope_now(actor("token header"), || local::ensure(environment, &store))?;
+            if let Some(kept_out) = &local.kept_out {
+                // Standard output is for the client alone.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "The token is in {}. {kept_out}",
+                    local.file.display()
+                );
+            }
             let text = local.text.reveal();
             if *plain {
                 writeln!(out, "{text}")?;
