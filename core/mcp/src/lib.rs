@@ -64,7 +64,7 @@ pub use questions::{
 pub use resource::{Resource, ResourcePage, ResourceRequest};
 pub use roots::Root;
 pub use serve::{ServeError, run, runtime, serve_on, serve_stdio};
-pub use server::{Server, ServerSpec, ToolFacts};
+pub use server::{Served, Server, ServerSpec, ToolFacts};
 pub use tool::{Effect, Link, Render, Tool};
 pub use view::{ANSWER_CHARS, clip};
 pub use watch::{Sight, Watch, Watched};

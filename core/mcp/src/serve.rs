@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Server;
 use crate::lines::Lines;
+use crate::server::Served;
 use crate::subscribe::Connection;
 
 /// What running calls and the shutdown hook have after the end of input. With [`LAST_ROWS`] it stays under
@@ -65,6 +66,11 @@ pub fn run<T>(future: impl Future<Output = T>) -> io::Result<T> {
 /// # Errors
 /// [`ServeError`]. The end of input is none, however early it comes.
 pub async fn serve_stdio<S: Send + Sync + 'static>(server: Server<S>) -> Result<(), ServeError> {
+    serve_here(Arc::new(server.served())).await
+}
+
+/// Standard input and output, in one place for every server.
+async fn serve_here(server: Arc<Served>) -> Result<(), ServeError> {
     let closing = server.wrapper.closing.clone();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -76,7 +82,7 @@ pub async fn serve_stdio<S: Send + Sync + 'static>(server: Server<S>) -> Result<
         closing.cancel();
     });
     let (read, write) = crate::stdio::open();
-    let served = serve_on(server, read, write).await;
+    let served = serve_streams(server, read, write).await;
     watch.abort();
     served
 }
@@ -91,7 +97,14 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let server = Arc::new(server);
+    serve_streams(Arc::new(server.served()), read, write).await
+}
+
+async fn serve_streams<R, W>(server: Arc<Served>, read: R, write: W) -> Result<(), ServeError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
     let closing = server.wrapper.closing.clone();
     let lines = Lines::new(read, write, closing.clone());
     let session = rmcp::serve_server(Connection::to(&server), lines).await;
@@ -119,14 +132,6 @@ where
     }
     server.wrapper.call_log.flush(LAST_ROWS).await;
     outcome
-}
-
-impl<S: Send + Sync + 'static> Server<S> {
-    pub(crate) async fn shut_down(&self) {
-        if let Some(hook) = &self.shutdown {
-            hook(Arc::clone(self.state())).await;
-        }
-    }
 }
 
 fn ended_before_it_began(error: ServerInitializeError) -> Result<(), ServeError> {

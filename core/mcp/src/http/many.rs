@@ -33,7 +33,7 @@ pub(super) fn any_request(pieces: &[Vec<u8>]) -> bool {
 
 /// Answers a batch of Streamable HTTP.
 pub(super) async fn streamable(
-    mount: &Arc<dyn Mount>,
+    mount: &Arc<Mount>,
     head: &Parts,
     owner: &Owner,
     pieces: Vec<Vec<u8>>,
@@ -75,7 +75,7 @@ pub(super) async fn streamable(
 
 /// Takes a batch of the older transport, whose answers come on the session's stream.
 pub(super) fn single(
-    mount: &Arc<dyn Mount>,
+    mount: &Arc<Mount>,
     session: &Session,
     head: &Parts,
     pieces: Vec<Vec<u8>>,

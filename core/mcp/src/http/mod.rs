@@ -45,24 +45,20 @@ pub use stop::{EndedAtOnce, Stop};
 
 use std::sync::Arc;
 
+use crate::server::Served;
 use crate::{Gate, Server};
-use mount::{Mount, Mounted};
 use page::Page;
-use session::Quota;
 
 /// Servers that are to be served over HTTP: mount them, then [`Http::serve`].
 pub struct Http {
     gate: Arc<dyn Gate>,
     names: Names,
     limits: Limits,
-    mounts: Vec<Mounting>,
+    mounts: Vec<Arc<Served>>,
     pages: Vec<Page>,
     endpoints: Vec<Arc<dyn Endpoints>>,
     load: Load,
 }
-
-/// Mounts a server once the limits are known.
-type Mounting = Box<dyn Fn(&Limits, &Arc<Quota>) -> Arc<dyn Mount> + Send>;
 
 impl Http {
     /// No server yet. `gate` is asked about every request, `/health` and `/ready` excepted.
@@ -96,10 +92,7 @@ impl Http {
     /// Serves `server` under `/<its name>/`. The order of these calls is the order in which they are named.
     #[must_use]
     pub fn mount<S: Send + Sync + 'static>(mut self, server: Server<S>) -> Self {
-        let server = Arc::new(server);
-        self.mounts.push(Box::new(move |limits, quota| {
-            Arc::new(Mounted::new(Arc::clone(&server), limits, quota))
-        }));
+        self.mounts.push(Arc::new(server.served()));
         self
     }
 

@@ -1,6 +1,6 @@
-//! One server behind its paths, whatever its state is.
+//! One server behind its paths.
 //!
-//! For: hiding the type of a server's state from those who route and end. Not for: deciding what may come in.
+//! For: its connections and sessions, and their end. Not for: deciding what may come in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,48 +22,15 @@ use super::session::{
     AT_WORK, Bounds, OWNER, Owner, Quota, ServerEnd, Session, SessionError, Style, Table,
 };
 use super::{Limits, RequestId as Name, events};
-use crate::Server;
 use crate::call::BoxFuture;
+use crate::server::Served;
 use crate::server::not_handled;
 use crate::subscribe::Connection;
 
-/// What the rest of this module asks of a server.
-pub(crate) trait Mount: Send + Sync + 'static {
-    /// Its name, which is its path.
-    fn name(&self) -> &'static str;
-    /// Answers a request of Streamable HTTP that was let in.
-    fn streamable(&self, request: Request<Full<Bytes>>, owner: Owner)
-    -> BoxFuture<'static, Answer>;
-    /// Begins a session of the older transport, whose stream this is.
-    fn stream(&self, owner: Owner) -> Result<Answer, SessionError>;
-    /// Takes a message for a session of the older transport.
-    fn message(
-        &self,
-        session: &Session,
-        message: ClientJsonRpcMessage,
-        head: Parts,
-    ) -> Result<(), SessionError>;
-    /// The session of that id.
-    fn session(&self, id: &str) -> Option<Arc<Session>>;
-    /// Ends the sessions nobody uses, again and again.
-    fn sweep(&self) -> BoxFuture<'static, ()>;
-    /// What is not ready, in a few words.
-    fn ready(&self) -> BoxFuture<'_, Result<(), String>>;
-    /// How many calls are at work.
-    fn calls(&self) -> usize;
-    /// Completes when no call is at work.
-    fn idle(&self) -> BoxFuture<'_, ()>;
-    /// Tells the calls at work that nobody waits for them any more.
-    fn give_up(&self);
-    /// Ends every session and stream, after what waits on them.
-    fn hang_up(&self) -> BoxFuture<'_, ()>;
-    /// Runs the shutdown hook and writes the last rows of the call log.
-    fn shut_down(&self) -> BoxFuture<'_, ()>;
-}
-
-pub(crate) struct Mounted<S> {
-    server: Arc<Server<S>>,
-    http: StreamableHttpService<Connection<S>, Table>,
+/// A server at its paths.
+pub(crate) struct Mount {
+    server: Arc<Served>,
+    http: StreamableHttpService<Connection, Table>,
     sessions: Arc<Table>,
     ping_every: Duration,
     streams: CancellationToken,
@@ -74,8 +41,8 @@ const LAST_MESSAGES: Duration = Duration::from_secs(1);
 const HOOK: Duration = Duration::from_secs(5);
 const LAST_ROWS: Duration = Duration::from_secs(1);
 
-impl<S: Send + Sync + 'static> Mounted<S> {
-    pub(crate) fn new(server: Arc<Server<S>>, limits: &Limits, quota: &Arc<Quota>) -> Self {
+impl Mount {
+    pub(crate) fn new(server: Arc<Served>, limits: &Limits, quota: &Arc<Quota>) -> Self {
         let streams = CancellationToken::new();
         let config = StreamableHttpServerConfig::default()
             // Both are checked before the gate.
@@ -95,7 +62,7 @@ impl<S: Send + Sync + 'static> Mounted<S> {
             Arc::clone(&sessions),
             config,
         );
-        Mounted {
+        Mount {
             server,
             http,
             sessions,
@@ -103,14 +70,14 @@ impl<S: Send + Sync + 'static> Mounted<S> {
             streams,
         }
     }
-}
 
-impl<S: Send + Sync + 'static> Mount for Mounted<S> {
-    fn name(&self) -> &'static str {
+    /// Its name, which is its path.
+    pub(crate) fn name(&self) -> &'static str {
         self.server.wrapper.server
     }
 
-    fn streamable(
+    /// Answers a request of Streamable HTTP that was let in.
+    pub(crate) fn streamable(
         &self,
         request: Request<Full<Bytes>>,
         owner: Owner,
@@ -119,7 +86,8 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         Box::pin(OWNER.scope(owner, async move { http.handle(request).await }))
     }
 
-    fn stream(&self, owner: Owner) -> Result<Answer, SessionError> {
+    /// Begins a session of the older transport, whose stream this is.
+    pub(crate) fn stream(&self, owner: Owner) -> Result<Answer, SessionError> {
         let session = self.sessions.begin(owner, Style::Single)?;
         let reader = session.common_line();
         let endpoint = format!("/{}/message?sessionId={}", self.name(), session.id);
@@ -147,7 +115,8 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         ))
     }
 
-    fn message(
+    /// Takes a message for a session of the older transport.
+    pub(crate) fn message(
         &self,
         session: &Session,
         mut message: ClientJsonRpcMessage,
@@ -181,11 +150,13 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         session.accept(message)
     }
 
-    fn session(&self, id: &str) -> Option<Arc<Session>> {
+    /// The session of that id.
+    pub(crate) fn session(&self, id: &str) -> Option<Arc<Session>> {
         self.sessions.get(id)
     }
 
-    fn sweep(&self) -> BoxFuture<'static, ()> {
+    /// Ends the sessions nobody uses, again and again.
+    pub(crate) fn sweep(&self) -> BoxFuture<'static, ()> {
         let sessions = Arc::clone(&self.sessions);
         Box::pin(async move {
             loop {
@@ -195,15 +166,18 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         })
     }
 
-    fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
+    /// What is not ready, in a few words.
+    pub(crate) fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(self.server.check_ready())
     }
 
-    fn calls(&self) -> usize {
+    /// How many calls are at work.
+    pub(crate) fn calls(&self) -> usize {
         self.server.wrapper.running.len()
     }
 
-    fn idle(&self) -> BoxFuture<'_, ()> {
+    /// Completes when no call is at work.
+    pub(crate) fn idle(&self) -> BoxFuture<'_, ()> {
         let running = &self.server.wrapper.running;
         running.close();
         Box::pin(async move {
@@ -214,11 +188,13 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         })
     }
 
-    fn give_up(&self) {
+    /// Tells the calls at work that nobody waits for them any more.
+    pub(crate) fn give_up(&self) {
         self.server.wrapper.closing.cancel();
     }
 
-    fn hang_up(&self) -> BoxFuture<'_, ()> {
+    /// Ends every session and stream, after what waits on them.
+    pub(crate) fn hang_up(&self) -> BoxFuture<'_, ()> {
         let ended = self.sessions.end_all();
         Box::pin(async move {
             let flushed = async {
@@ -231,7 +207,8 @@ impl<S: Send + Sync + 'static> Mount for Mounted<S> {
         })
     }
 
-    fn shut_down(&self) -> BoxFuture<'_, ()> {
+    /// Runs the shutdown hook and writes the last rows of the call log.
+    pub(crate) fn shut_down(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             if tokio::time::timeout(HOOK, self.server.shut_down())
                 .await

@@ -26,7 +26,7 @@ pub(super) fn health(method: &Method, id: &RequestId) -> Answer {
 
 /// Whether every server could answer now; a process that ends could not.
 pub(super) async fn ready(
-    mounts: &[Arc<dyn Mount>],
+    mounts: &[Arc<Mount>],
     is_ending: bool,
     method: &Method,
     id: &RequestId,
@@ -59,7 +59,7 @@ pub(super) async fn ready(
 }
 
 /// There is nothing at `path`; what there is instead.
-pub(super) fn nowhere(mounts: &[Arc<dyn Mount>], path: &str, id: &RequestId) -> Answer {
+pub(super) fn nowhere(mounts: &[Arc<Mount>], path: &str, id: &RequestId) -> Answer {
     let servers = mounts.iter().map(|mount| {
         let name = mount.name();
         json!({ "name": name, "mcp": format!("/{name}/mcp"), "sse": format!("/{name}/sse") })

@@ -13,11 +13,11 @@ use super::page::Page;
 pub(super) enum Place<'s> {
     Health,
     Ready,
-    Streamable(&'s Arc<dyn Mount>),
+    Streamable(&'s Arc<Mount>),
     /// The stream of the older transport.
-    Stream(&'s Arc<dyn Mount>),
+    Stream(&'s Arc<Mount>),
     /// Where the messages of the older transport go.
-    Message(&'s Arc<dyn Mount>),
+    Message(&'s Arc<Mount>),
     Page(&'s Page),
     /// Endpoints that are no MCP.
     Endpoints(&'s dyn Endpoints),
@@ -29,7 +29,7 @@ impl<'s> Place<'s> {
         path: &str,
         pages: &'s [Page],
         endpoints: &'s [Arc<dyn Endpoints>],
-        mounts: &'s [Arc<dyn Mount>],
+        mounts: &'s [Arc<Mount>],
     ) -> Self {
         match path {
             "/health" => return Place::Health,

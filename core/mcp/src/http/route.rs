@@ -40,7 +40,7 @@ pub(crate) struct Site {
     gate: Arc<dyn Gate>,
     names: Names,
     pub(crate) limits: Limits,
-    pub(crate) mounts: Vec<Arc<dyn Mount>>,
+    pub(crate) mounts: Vec<Arc<Mount>>,
     pages: Vec<Page>,
     endpoints: Vec<Arc<dyn Endpoints>>,
     /// Said when exchanges with endpoints have to end.
@@ -58,7 +58,10 @@ impl Site {
         exchanges.close();
         let limits = http.limits;
         let quota = Quota::new(limits.sessions, limits.sessions_per_caller);
-        let mounts = http.mounts.iter().map(|mount| mount(&limits, &quota));
+        let mounts = http
+            .mounts
+            .into_iter()
+            .map(|server| Arc::new(Mount::new(server, &limits, &quota)));
         Site {
             gate: http.gate,
             names: http.names,
@@ -228,7 +231,7 @@ impl Site {
 
     async fn streamable(
         &self,
-        mount: &Arc<dyn Mount>,
+        mount: &Arc<Mount>,
         session: Option<Arc<Session>>,
         (request, body): (Request<()>, &mut Option<Incoming>),
         let_in: LetIn<'_>,
@@ -277,7 +280,7 @@ impl Site {
 
     async fn batch(
         &self,
-        mount: &Arc<dyn Mount>,
+        mount: &Arc<Mount>,
         head: Parts,
         pieces: Vec<Vec<u8>>,
         let_in: LetIn<'_>,
@@ -295,7 +298,7 @@ impl Site {
         )
     }
 
-    fn stream(&self, mount: &Arc<dyn Mount>, method: &Method, let_in: LetIn<'_>) -> Answer {
+    fn stream(&self, mount: &Arc<Mount>, method: &Method, let_in: LetIn<'_>) -> Answer {
         if method != Method::GET {
             return not_that_method("GET", let_in.id);
         }
@@ -310,7 +313,7 @@ impl Site {
 
     async fn message(
         &self,
-        mount: &Arc<dyn Mount>,
+        mount: &Arc<Mount>,
         session: Option<Arc<Session>>,
         (request, body): (Request<()>, &mut Option<Incoming>),
         let_in: LetIn<'_>,

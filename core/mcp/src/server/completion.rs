@@ -8,7 +8,7 @@ use rmcp::RoleServer;
 use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, ErrorData, Reference};
 use rmcp::service::RequestContext;
 
-use super::Server;
+use super::Served;
 use super::dispatch::shown;
 use super::registry::Completer;
 use crate::ask::Brought;
@@ -20,16 +20,16 @@ use crate::{Completing, Role, ToolError};
 const MAX_TYPED_BYTES: usize = 10_000;
 
 /// The author's side of one prompt or template.
-struct Asked<S> {
+struct Asked {
     label: String,
     role: Role,
     /// All of its arguments or variables.
     known: Vec<&'static str>,
     completes: &'static [&'static str],
-    completer: Completer<S>,
+    completer: Completer,
 }
 
-impl<S: Send + Sync + 'static> Server<S> {
+impl Served {
     /// Whether there is anything that values are known for.
     pub(super) fn completes(&self) -> bool {
         let of_prompts = self.prompts.iter().map(|entry| entry.completes);
@@ -82,7 +82,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             brought: Brought::default(),
         };
         let size = |values: &Vec<String>| values.iter().map(String::len).sum();
-        let work = |ctx| (asked.completer)(Arc::clone(&self.state), completing, ctx);
+        let work = |ctx| (asked.completer)(completing, ctx);
         let mut values = match self.wrapper.call(labels, request, size, work).await? {
             Called::Ended(values) => values.map_err(ToolError::into_protocol)?,
             Called::Asks(_) | Called::Later(_) => {
@@ -98,7 +98,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             .map_err(|error| ErrorData::internal_error(error, None))
     }
 
-    fn asked(&self, reference: &Reference) -> Result<Asked<S>, ErrorData> {
+    fn asked(&self, reference: &Reference) -> Result<Asked, ErrorData> {
         let found = match reference {
             Reference::Prompt(prompt) => self.prompt_asked(&prompt.name),
             Reference::Resource(resource) => self.template_asked(&resource.uri),
@@ -113,25 +113,25 @@ impl<S: Send + Sync + 'static> Server<S> {
         })
     }
 
-    fn prompt_asked(&self, name: &str) -> Option<Asked<S>> {
+    fn prompt_asked(&self, name: &str) -> Option<Asked> {
         let entry = self.offered_prompts().find(|entry| entry.name == name)?;
         Some(Asked {
             label: entry.name.to_owned(),
             role: entry.role,
             known: entry.arguments.iter().map(|known| known.name).collect(),
             completes: entry.completes,
-            completer: entry.completer,
+            completer: Arc::clone(&entry.completer),
         })
     }
 
-    fn template_asked(&self, uri: &str) -> Option<Asked<S>> {
+    fn template_asked(&self, uri: &str) -> Option<Asked> {
         let entry = self.resources.iter().find(|entry| entry.uri == uri)?;
         Some(Asked {
             label: entry.name.to_owned(),
             role: entry.role,
             known: entry.template.variables().collect(),
             completes: entry.completes,
-            completer: entry.completer,
+            completer: Arc::clone(&entry.completer),
         })
     }
 }

@@ -13,7 +13,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use serde_json::{Value, json};
 
-use super::Server;
+use super::Served;
 use super::answer::contents;
 use super::registry::ToolEntry;
 use super::subscribe::MAX_URI;
@@ -27,10 +27,10 @@ use crate::prompt::PromptArguments;
 use crate::scrub;
 use crate::{Answer, Long, Message, ResourcePage, ToolError, clip};
 
-impl<S: Send + Sync + 'static> Server<S> {
+impl Served {
     pub(super) async fn run_tool(
         &self,
-        entry: &ToolEntry<S>,
+        entry: &ToolEntry,
         mut arguments: Option<JsonObject>,
         brought: Brought,
         request: &RequestContext<RoleServer>,
@@ -63,7 +63,7 @@ impl<S: Send + Sync + 'static> Server<S> {
         }
     }
 
-    pub(super) fn tool_entry(&self, name: &str) -> Result<&ToolEntry<S>, ErrorData> {
+    pub(super) fn tool_entry(&self, name: &str) -> Result<&ToolEntry, ErrorData> {
         self.offered_tools()
             .find(|entry| entry.facts.name == name)
             .ok_or_else(|| {
@@ -162,7 +162,7 @@ impl<S: Send + Sync + 'static> Server<S> {
             },
         };
         let base = wanted.uri().to_owned();
-        let work = |ctx| (entry.handler)(Arc::clone(&self.state), wanted, ctx);
+        let work = |ctx| (entry.handler)(wanted, ctx);
         let called = self
             .wrapper
             .call(labels, request, |page: &ResourcePage| page.body.len(), work)
@@ -214,10 +214,10 @@ impl<S: Send + Sync + 'static> Server<S> {
             },
         };
         let work = |ctx| -> BoxFuture<'static, Result<Vec<Message>, ToolError>> {
-            let (state, handler, known) = (Arc::clone(&self.state), entry.handler, entry.arguments);
+            let (handler, known) = (Arc::clone(&entry.handler), entry.arguments);
             Box::pin(async move {
                 let arguments = PromptArguments::check(params.arguments, known)?;
-                handler(state, arguments, ctx).await
+                handler(arguments, ctx).await
             })
         };
         let size =

@@ -16,7 +16,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 
-use super::Server;
+use super::Served;
 use super::dispatch::shown;
 use crate::ask::Brought;
 use crate::context::http_request;
@@ -100,7 +100,7 @@ fn named(error: ErrorData, request: &RequestContext<RoleServer>) -> ErrorData {
     error
 }
 
-impl<S> Server<S> {
+impl Served {
     fn lists_fresh_ms(&self) -> u64 {
         match self.offers {
             Some(_) => CHANGING_FRESH_MS,
@@ -109,7 +109,7 @@ impl<S> Server<S> {
     }
 }
 
-impl<S: Send + Sync + 'static> ServerHandler for Connection<S> {
+impl ServerHandler for Connection {
     fn get_info(&self) -> ServerConfig {
         let mut capabilities = ServerCapabilities::builder().enable_tools().build();
         let changing = self.offers.is_some().then_some(true);

@@ -13,6 +13,7 @@ mod registry;
 mod subscribe;
 mod tasks;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use callboard_store::{Clock, SystemClock};
@@ -46,28 +47,33 @@ pub struct ServerSpec {
 
 /// A server over the state `S`: build it, then hand it to [`crate::serve_stdio`].
 pub struct Server<S> {
-    spec: ServerSpec,
     state: Arc<S>,
-    tools: Vec<ToolEntry<S>>,
-    resources: Vec<ResourceEntry<S>>,
-    prompts: Vec<PromptEntry<S>>,
+    served: Served,
+}
+
+/// What a server offers, whatever its state is. Transports and the protocol library know only this, so that their
+/// code is compiled once and not for each server.
+pub struct Served {
+    spec: ServerSpec,
+    tools: Vec<ToolEntry>,
+    resources: Vec<ResourceEntry>,
+    prompts: Vec<PromptEntry>,
     pub(crate) wrapper: Wrapper,
-    pub(crate) shutdown: Option<ShutdownHook<S>>,
-    pub(crate) ready: Option<ReadyHook<S>>,
+    shutdown: Option<ShutdownHook>,
+    ready: Option<ReadyHook>,
     lookouts: Arc<Lookouts>,
     /// Where what is offered changes while the server runs.
     pub(crate) offers: Option<Offers>,
 }
 
-type ReadyHook<S> = Box<dyn Fn(Arc<S>) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
-type ShutdownHook<S> = Box<dyn Fn(Arc<S>) -> BoxFuture<'static, ()> + Send + Sync>;
+type ReadyHook = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type ShutdownHook = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl<S: Send + Sync + 'static> Server<S> {
     /// A server that offers nothing yet.
     pub fn new(spec: ServerSpec, state: Arc<S>, call_log: CallLog) -> Self {
-        Server {
+        let served = Served {
             spec,
-            state,
             tools: Vec::new(),
             resources: Vec::new(),
             prompts: Vec::new(),
@@ -87,13 +93,14 @@ impl<S: Send + Sync + 'static> Server<S> {
             ready: None,
             lookouts: Arc::default(),
             offers: None,
-        }
+        };
+        Server { state, served }
     }
 
     /// Reads the time for the call log from `clock`.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.wrapper.clock = clock;
+        self.served.wrapper.clock = clock;
         self
     }
 
@@ -101,7 +108,7 @@ impl<S: Send + Sync + 'static> Server<S> {
     /// started this process. Unless this is said, that is `local`, an admin.
     #[must_use]
     pub fn caller(mut self, caller: Caller) -> Self {
-        self.wrapper.caller = Arc::new(caller);
+        self.served.wrapper.caller = Arc::new(caller);
         self
     }
 
@@ -109,7 +116,7 @@ impl<S: Send + Sync + 'static> Server<S> {
     /// them.
     #[must_use]
     pub fn refusals(mut self, refusals: Refusals) -> Self {
-        self.wrapper.refusals = Some(refusals);
+        self.served.wrapper.refusals = Some(refusals);
         self
     }
 
@@ -117,35 +124,39 @@ impl<S: Send + Sync + 'static> Server<S> {
     /// between two rounds. Unless this is said, nothing is kept.
     #[must_use]
     pub fn memory(mut self, memory: Memory) -> Self {
-        self.wrapper.memory = memory;
+        self.served.wrapper.memory = memory;
         self
     }
 
     /// Offers a tool. The order of these calls is the order of the list.
     #[must_use]
     pub fn tool<T: Tool<S>>(mut self) -> Self {
-        self.tools.push(ToolEntry::of::<T>());
+        let entry = ToolEntry::of::<S, T>(&self.state);
+        self.served.tools.push(entry);
         self
     }
 
     /// Offers a resource.
     #[must_use]
     pub fn resource<R: Resource<S>>(mut self) -> Self {
-        self.resources.push(ResourceEntry::of::<R>());
+        let entry = ResourceEntry::of::<S, R>(&self.state);
+        self.served.resources.push(entry);
         self
     }
 
     /// Offers a resource that clients may subscribe to.
     #[must_use]
     pub fn watched<R: Watched<S>>(mut self) -> Self {
-        self.resources.push(ResourceEntry::watched::<R>());
+        let entry = ResourceEntry::watched::<S, R>(&self.state);
+        self.served.resources.push(entry);
         self
     }
 
     /// Offers a prompt.
     #[must_use]
     pub fn prompt<P: Prompt<S>>(mut self) -> Self {
-        self.prompts.push(PromptEntry::of::<P>());
+        let entry = PromptEntry::of::<S, P>(&self.state);
+        self.served.prompts.push(entry);
         self
     }
 
@@ -153,14 +164,14 @@ impl<S: Send + Sync + 'static> Server<S> {
     /// Unless this is said, all are, as long as the server runs.
     #[must_use]
     pub fn offers(mut self, offers: Offers) -> Self {
-        self.offers = Some(offers);
+        self.served.offers = Some(offers);
         self
     }
 
     /// Offers log messages to clients: without this, [`CallContext::log`](crate::CallContext::log) does nothing.
     #[must_use]
     pub fn logs(mut self) -> Self {
-        self.wrapper.levels = Some(Arc::default());
+        self.served.wrapper.levels = Some(Arc::default());
         self
     }
 
@@ -171,15 +182,9 @@ impl<S: Send + Sync + 'static> Server<S> {
         F: Fn(Arc<S>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), String>> + Send + 'static,
     {
-        self.ready = Some(Box::new(move |state| Box::pin(hook(state))));
+        let state = Arc::clone(&self.state);
+        self.served.ready = Some(Box::new(move || Box::pin(hook(Arc::clone(&state)))));
         self
-    }
-
-    pub(crate) async fn check_ready(&self) -> Result<(), String> {
-        match &self.ready {
-            Some(hook) => hook(Arc::clone(&self.state)).await,
-            None => Ok(()),
-        }
     }
 
     /// Runs `hook` when the server ends, once: the place to end children. Over standard input and output
@@ -190,7 +195,8 @@ impl<S: Send + Sync + 'static> Server<S> {
         F: Fn(Arc<S>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.shutdown = Some(Box::new(move |state| Box::pin(hook(state))));
+        let state = Arc::clone(&self.state);
+        self.served.shutdown = Some(Box::new(move || Box::pin(hook(Arc::clone(&state)))));
         self
     }
 
@@ -199,8 +205,37 @@ impl<S: Send + Sync + 'static> Server<S> {
         &self.state
     }
 
+    /// Without the state's type.
+    pub(crate) fn served(self) -> Served {
+        self.served
+    }
+}
+
+impl<S> Deref for Server<S> {
+    type Target = Served;
+
+    fn deref(&self) -> &Served {
+        &self.served
+    }
+}
+
+impl Served {
+    pub(crate) async fn check_ready(&self) -> Result<(), String> {
+        match &self.ready {
+            Some(hook) => hook().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the hook for the end, where there is one.
+    pub(crate) async fn shut_down(&self) {
+        if let Some(hook) = &self.shutdown {
+            hook().await;
+        }
+    }
+
     /// The tools that are on offer just now.
-    fn offered_tools(&self) -> impl Iterator<Item = &ToolEntry<S>> {
+    fn offered_tools(&self) -> impl Iterator<Item = &ToolEntry> {
         let on_offer = |name| self.offers.as_ref().is_none_or(|it| it.has_tool(name));
         self.tools
             .iter()
@@ -208,7 +243,7 @@ impl<S: Send + Sync + 'static> Server<S> {
     }
 
     /// The prompts that are on offer just now.
-    fn offered_prompts(&self) -> impl Iterator<Item = &PromptEntry<S>> {
+    fn offered_prompts(&self) -> impl Iterator<Item = &PromptEntry> {
         let on_offer = |name| self.offers.as_ref().is_none_or(|it| it.has_prompt(name));
         self.prompts
             .iter()

@@ -5,13 +5,13 @@
 use rmcp::model::JsonObject;
 use serde_json::json;
 
-use super::Server;
+use super::Served;
 
 const MAX_TOOLS: usize = 12;
 const MAX_LIST_TOKENS: usize = 2_500;
 const MAX_INSTRUCTION_BYTES: usize = 2_048;
 
-impl<S: Send + Sync + 'static> Server<S> {
+impl Served {
     /// What is wrong with what this server offers, for a test that wants none: too many tools, too long a
     /// list, names clients cannot use, schemas they do not take.
     pub fn problems(&self) -> Vec<String> {

@@ -15,30 +15,25 @@ use crate::{
     ResourcePage, ResourceRequest, Role, Sight, Tool, ToolError, Watched,
 };
 
-type ToolHandler<S> = fn(
-    Arc<S>,
-    Option<JsonObject>,
-    usize,
-    &'static str,
-    Arc<JsonObject>,
-    CallContext,
-) -> BoxFuture<'static, Result<Answer, ToolError>>;
-type ResourceHandler<S> =
-    fn(Arc<S>, ResourceRequest, CallContext) -> BoxFuture<'static, Result<ResourcePage, ToolError>>;
-type LookHandler<S> = fn(Arc<S>, ResourceRequest) -> BoxFuture<'static, Result<Sight, ToolError>>;
-type PromptHandler<S> =
-    fn(Arc<S>, PromptArguments, CallContext) -> BoxFuture<'static, Result<Vec<Message>, ToolError>>;
-pub(super) type Completer<S> =
-    fn(Arc<S>, Completing, CallContext) -> BoxFuture<'static, Result<Vec<String>, ToolError>>;
+/// What an author's method gives, once it is called.
+type Given<T> = BoxFuture<'static, Result<T, ToolError>>;
+type ToolHandler =
+    Arc<dyn Fn(Option<JsonObject>, usize, CallContext) -> Given<Answer> + Send + Sync>;
+type ResourceHandler =
+    Arc<dyn Fn(ResourceRequest, CallContext) -> Given<ResourcePage> + Send + Sync>;
+pub(super) type LookHandler = Arc<dyn Fn(ResourceRequest) -> Given<Sight> + Send + Sync>;
+type PromptHandler = Arc<dyn Fn(PromptArguments, CallContext) -> Given<Vec<Message>> + Send + Sync>;
+pub(super) type Completer =
+    Arc<dyn Fn(Completing, CallContext) -> Given<Vec<String>> + Send + Sync>;
 
-pub(super) struct ToolEntry<S> {
+pub(super) struct ToolEntry {
     pub(super) facts: ToolFacts,
     pub(super) listed: rmcp::model::Tool,
-    pub(super) handler: ToolHandler<S>,
+    pub(super) handler: ToolHandler,
 }
 
-impl<S: Send + Sync + 'static> ToolEntry<S> {
-    pub(super) fn of<T: Tool<S>>() -> Self {
+impl ToolEntry {
+    pub(super) fn of<S: Send + Sync + 'static, T: Tool<S>>(state: &Arc<S>) -> Self {
         let facts = ToolFacts {
             name: T::NAME,
             effect: T::EFFECT,
@@ -53,10 +48,11 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
                 .with_title(T::TITLE)
                 .with_annotations(T::EFFECT.annotations(T::OPEN_WORLD));
         listed.output_schema.clone_from(&facts.output_schema);
+        let schema = Arc::clone(&facts.input_schema);
         ToolEntry {
             facts,
             listed,
-            handler: handle_tool::<S, T>,
+            handler: tool_handler::<S, T>(Arc::clone(state), schema),
         }
     }
 }
@@ -80,7 +76,7 @@ pub struct ToolFacts {
     pub output_schema: Option<Arc<JsonObject>>,
 }
 
-pub(super) struct ResourceEntry<S> {
+pub(super) struct ResourceEntry {
     pub(super) name: &'static str,
     pub(super) uri: &'static str,
     pub(super) title: &'static str,
@@ -89,15 +85,16 @@ pub(super) struct ResourceEntry<S> {
     pub(super) role: Role,
     pub(super) fresh_ms: u64,
     pub(super) template: Template,
-    pub(super) handler: ResourceHandler<S>,
+    pub(super) handler: ResourceHandler,
     pub(super) completes: &'static [&'static str],
-    pub(super) completer: Completer<S>,
+    pub(super) completer: Completer,
     /// Where it can be subscribed to.
-    pub(super) look: Option<LookHandler<S>>,
+    pub(super) look: Option<LookHandler>,
 }
 
-impl<S: Send + Sync + 'static> ResourceEntry<S> {
-    pub(super) fn of<R: Resource<S>>() -> Self {
+impl ResourceEntry {
+    pub(super) fn of<S: Send + Sync + 'static, R: Resource<S>>(state: &Arc<S>) -> Self {
+        let (reads, completes) = (Arc::clone(state), Arc::clone(state));
         ResourceEntry {
             name: R::NAME,
             uri: R::URI,
@@ -107,34 +104,42 @@ impl<S: Send + Sync + 'static> ResourceEntry<S> {
             role: R::ROLE,
             fresh_ms: R::FRESH_MS,
             template: Template::parse(R::URI),
-            handler: |state, request, ctx| Box::pin(R::read(state, request, ctx)),
+            handler: Arc::new(move |request, ctx| {
+                Box::pin(R::read(Arc::clone(&reads), request, ctx))
+            }),
             completes: R::COMPLETES,
-            completer: |state, completing, ctx| Box::pin(R::complete(state, completing, ctx)),
+            completer: Arc::new(move |completing, ctx| {
+                Box::pin(R::complete(Arc::clone(&completes), completing, ctx))
+            }),
             look: None,
         }
     }
 
-    pub(super) fn watched<R: Watched<S>>() -> Self {
+    pub(super) fn watched<S: Send + Sync + 'static, R: Watched<S>>(state: &Arc<S>) -> Self {
+        let looks = Arc::clone(state);
         ResourceEntry {
-            look: Some(|state, request| Box::pin(R::look(state, request))),
-            ..ResourceEntry::of::<R>()
+            look: Some(Arc::new(move |request| {
+                Box::pin(R::look(Arc::clone(&looks), request))
+            })),
+            ..ResourceEntry::of::<S, R>(state)
         }
     }
 }
 
-pub(super) struct PromptEntry<S> {
+pub(super) struct PromptEntry {
     pub(super) listed: rmcp::model::Prompt,
     pub(super) name: &'static str,
     pub(super) description: &'static str,
     pub(super) arguments: &'static [crate::PromptArgument],
     pub(super) role: Role,
-    pub(super) handler: PromptHandler<S>,
+    pub(super) handler: PromptHandler,
     pub(super) completes: &'static [&'static str],
-    pub(super) completer: Completer<S>,
+    pub(super) completer: Completer,
 }
 
-impl<S: Send + Sync + 'static> PromptEntry<S> {
-    pub(super) fn of<P: Prompt<S>>() -> Self {
+impl PromptEntry {
+    pub(super) fn of<S: Send + Sync + 'static, P: Prompt<S>>(state: &Arc<S>) -> Self {
+        let (writes, completes) = (Arc::clone(state), Arc::clone(state));
         let arguments = P::ARGUMENTS.iter().map(|argument| {
             rmcp::model::PromptArgument::new(argument.name)
                 .with_description(argument.description)
@@ -149,28 +154,31 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
             description: P::DESCRIPTION,
             arguments: P::ARGUMENTS,
             role: P::ROLE,
-            handler: |state, arguments, ctx| Box::pin(P::messages(state, arguments, ctx)),
+            handler: Arc::new(move |arguments, ctx| {
+                Box::pin(P::messages(Arc::clone(&writes), arguments, ctx))
+            }),
             completes: P::COMPLETES,
-            completer: |state, completing, ctx| Box::pin(P::complete(state, completing, ctx)),
+            completer: Arc::new(move |completing, ctx| {
+                Box::pin(P::complete(Arc::clone(&completes), completing, ctx))
+            }),
         }
     }
 }
 
-fn handle_tool<S: Send + Sync + 'static, T: Tool<S>>(
+fn tool_handler<S: Send + Sync + 'static, T: Tool<S>>(
     state: Arc<S>,
-    arguments: Option<JsonObject>,
-    bytes: usize,
-    name: &'static str,
     schema: Arc<JsonObject>,
-    ctx: CallContext,
-) -> BoxFuture<'static, Result<Answer, ToolError>> {
-    Box::pin(async move {
-        let shape = Shape {
-            tool: name,
-            schema: &schema,
-        };
-        let params: T::Params = decode::params(arguments, bytes, &shape)?;
-        let output = T::call(state, params, ctx).await?;
-        output.into_answer()
+) -> ToolHandler {
+    Arc::new(move |arguments, bytes, ctx| {
+        let (state, schema) = (Arc::clone(&state), Arc::clone(&schema));
+        Box::pin(async move {
+            let shape = Shape {
+                tool: T::NAME,
+                schema: &schema,
+            };
+            let params: T::Params = decode::params(arguments, bytes, &shape)?;
+            let output = T::call(state, params, ctx).await?;
+            output.into_answer()
+        })
     })
 }

@@ -13,7 +13,7 @@ use rmcp::service::{RequestContext, SubscriptionContext};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::Server;
+use super::Served;
 use super::dispatch::shown;
 use super::registry::ResourceEntry;
 use crate::ask::Brought;
@@ -26,7 +26,7 @@ use crate::{ResourceRequest, ToolError, clip};
 /// Longer URIs name nothing of ours.
 pub(super) const MAX_URI: usize = 2_048;
 
-impl<S: Send + Sync + 'static> Server<S> {
+impl Served {
     /// Whether anything here can be subscribed to.
     pub(crate) fn is_watched(&self) -> bool {
         self.resources.iter().any(|entry| entry.look.is_some())
@@ -177,16 +177,16 @@ impl<S: Send + Sync + 'static> Server<S> {
         }
     }
 
-    fn look_at(&self, entry: &ResourceEntry<S>, wanted: ResourceRequest) -> Look {
-        let (state, look) = (Arc::clone(&self.state), entry.look);
-        Arc::new(move || match look {
-            Some(look) => look(Arc::clone(&state), wanted.clone()),
+    fn look_at(&self, entry: &ResourceEntry, wanted: ResourceRequest) -> Look {
+        let look = entry.look.clone();
+        Arc::new(move || match &look {
+            Some(look) => look(wanted.clone()),
             None => Box::pin(std::future::ready(Err(ToolError::internal("not watched")))),
         })
     }
 
     /// What `uri` names, if that can be subscribed to.
-    fn watched_entry(&self, uri: &str) -> Result<(&ResourceEntry<S>, ResourceRequest), ToolError> {
+    fn watched_entry(&self, uri: &str) -> Result<(&ResourceEntry, ResourceRequest), ToolError> {
         let known = || {
             let known = self.resources.iter().filter(|entry| entry.look.is_some());
             let known: Vec<_> = known.map(|entry| bare(entry.uri)).collect();

@@ -14,7 +14,7 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use serde_json::Value;
 
-use super::Server;
+use super::Served;
 use super::dispatch::shown;
 use super::registry::ToolEntry;
 use crate::ask::Brought;
@@ -29,7 +29,7 @@ use crate::{Effect, Long, Reply, ToolError, digest};
 /// How long a client should wait between two looks.
 const POLL_MS: u64 = 1_000;
 
-impl<S: Send + Sync + 'static> Server<S> {
+impl Served {
     /// Whether a call may become a task here.
     pub(super) fn offers_tasks(&self) -> bool {
         self.wrapper.memory.keeps() && self.tools.iter().any(|entry| entry.facts.long != Long::No)
@@ -146,7 +146,7 @@ impl<S: Send + Sync + 'static> Server<S> {
                 && entry.facts.long != Long::No
                 && entry.facts.effect == Effect::ReadOnly
         });
-        let allowed = |entry: &&ToolEntry<S>| self.wrapper.caller(request).role >= entry.facts.role;
+        let allowed = |entry: &&ToolEntry| self.wrapper.caller(request).role >= entry.facts.role;
         if let Some(entry) = entry.filter(allowed) {
             let labels = self.labels(entry, row.arguments.as_ref(), Brought::default(), request);
             let work = self.long_work(entry, row.arguments.clone());
@@ -163,21 +163,20 @@ impl<S: Send + Sync + 'static> Server<S> {
 
     pub(super) fn long_work(
         &self,
-        entry: &ToolEntry<S>,
+        entry: &ToolEntry,
         arguments: Option<rmcp::model::JsonObject>,
     ) -> LongWork {
-        let (state, handler, name) = (Arc::clone(&self.state), entry.handler, entry.facts.name);
-        let schema = Arc::clone(&entry.facts.input_schema);
+        let handler = Arc::clone(&entry.handler);
         let bytes = arguments.as_ref().map_or(0, object_bytes);
         LongWork {
             arguments: arguments.clone(),
-            handler: Box::new(move |ctx| handler(state, arguments, bytes, name, schema, ctx)),
+            handler: Box::new(move |ctx| handler(arguments, bytes, ctx)),
         }
     }
 
     pub(super) fn labels(
         &self,
-        entry: &ToolEntry<S>,
+        entry: &ToolEntry,
         arguments: Option<&rmcp::model::JsonObject>,
         brought: Brought,
         request: &RequestContext<RoleServer>,

@@ -7,19 +7,20 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Held;
+use crate::Offers;
 use crate::offers::Hearing;
-use crate::{Offers, Server};
+use crate::server::Served;
 
 /// Give each connection one of its own; the protocol library is served with this.
-pub(crate) struct Connection<S> {
-    server: Arc<Server<S>>,
+pub(crate) struct Connection {
+    server: Arc<Served>,
     pub(crate) held: Arc<Held>,
     /// Of changes since the connection began: a client cannot have read a list before.
     pub(crate) hearing: Option<Hearing>,
 }
 
-impl<S> Connection<S> {
-    pub(crate) fn to(server: &Arc<Server<S>>) -> Self {
+impl Connection {
+    pub(crate) fn to(server: &Arc<Served>) -> Self {
         Connection {
             server: Arc::clone(server),
             held: Arc::default(),
@@ -28,10 +29,10 @@ impl<S> Connection<S> {
     }
 }
 
-impl<S> Deref for Connection<S> {
-    type Target = Server<S>;
+impl Deref for Connection {
+    type Target = Served;
 
-    fn deref(&self) -> &Server<S> {
+    fn deref(&self) -> &Served {
         &self.server
     }
 }
