@@ -93,3 +93,47 @@ impl Drop for Leaves {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Parts, Router, Settings};
+    use callboard_limits::{Ask, Estimate, MIGRATIONS, Owner, Subject, call_get, reserve};
+    use callboard_store::{FixedClock, Options, Store};
+    use callboard_telemetry::CallLog;
+
+    #[tokio::test]
+    async fn a_call_that_lasts_keeps_what_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let tables = [callboard_telemetry::audit::MIGRATIONS, MIGRATIONS];
+        let store = Store::open(Options::board(dir.path()), &tables).unwrap();
+        let clock = Arc::new(FixedClock::new(1_000));
+        let parts = Parts {
+            store: store.clone(),
+            log: CallLog::disabled(),
+            clock: clock.clone(),
+            owner: Owner { pid: 1, start: 1 },
+        };
+        let router = Router::new(parts, Settings::default());
+        let ask = Ask {
+            call: "c_1".to_owned(),
+            subject: Subject::default(),
+            owner: Owner { pid: 1, start: 1 },
+            until: 1_000 + LEASE_MS,
+            estimate: Estimate::default(),
+            detail: "{}".to_owned(),
+        };
+        let reserved = store.write_relaxed(move |c| reserve(c, 1_000, &ask).map(drop));
+        reserved.await.unwrap();
+        let flights = &router.inner.flights;
+        flights.takes_off(&router.inner, "c_1");
+        clock.advance(30_000);
+        extend(&router.inner, flights.all()).await;
+        let until = |id: &str| store.read_now(|c| call_get(c, id)).unwrap().until;
+        assert_eq!(until("c_1"), 31_000 + LEASE_MS);
+        flights.lands("c_1");
+        assert!(flights.all().is_empty());
+        // Whoever comes next is seen to again.
+        assert!(!flights.lock().tended);
+    }
+}
