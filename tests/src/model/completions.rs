@@ -3,13 +3,10 @@
 use super::{Stand, Step, Turn, text_of};
 use serde_json::{Value, json};
 
-/// Whether a request is one of these.
+/// Whether a request is one of these: as far as it offers tools, which is all that matters.
 pub(super) fn is_it(body: &Value) -> bool {
-    let tools = body["tools"].as_array().into_iter().flatten();
-    let offers = tools.into_iter().any(|tool| tool["function"].is_object());
-    let messages = body["messages"].as_array().into_iter().flatten();
-    let system = |message: &Value| message["role"] == "system" || message["role"] == "developer";
-    offers || messages.into_iter().any(system)
+    let mut tools = body["tools"].as_array().into_iter().flatten();
+    tools.any(|tool| tool["function"].is_object())
 }
 
 /// Reads the conversation.
