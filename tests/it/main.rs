@@ -16,6 +16,7 @@ mod corpus;
 mod docs;
 mod evaluate;
 mod example;
+mod gateway;
 mod goldens;
 mod kills;
 mod layering;

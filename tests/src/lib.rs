@@ -13,6 +13,7 @@
 mod client;
 pub mod corpus;
 pub mod deps;
+pub mod gatewayed;
 mod home;
 pub mod http;
 pub mod model;

@@ -13,6 +13,7 @@
 
 mod claude;
 mod codex;
+mod gateway;
 #[path = "../place.rs"]
 #[allow(dead_code, reason = "agents need less of a place than clients do")]
 mod place;
