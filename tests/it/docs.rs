@@ -122,6 +122,8 @@ fn every_flag_in_the_documents_exists() {
         "assigner",
         "roadmap",
         "telemetry",
+        "backup",
+        "restore",
         "vault",
     ]
     .iter()

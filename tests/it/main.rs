@@ -31,6 +31,7 @@ mod serve;
 mod stdio;
 mod subscriptions;
 mod tasks;
+mod telemetry;
 mod tokens;
 mod vault;
 mod workshop;

@@ -12,6 +12,7 @@ mod kind;
 mod layers;
 mod llm;
 mod nearest;
+mod otlp;
 mod projects;
 mod serve;
 mod settings;
@@ -31,6 +32,7 @@ pub use llm::{
     Cap, Model, ModelName, Models, Provider, Retention, Route, Timeouts, VENDORS, Vendor, vendor,
 };
 pub use nearest::did_you_mean;
+pub use otlp::{Otlp, OtlpProblem};
 pub use projects::{Project, Projects};
 pub use serve::Serve;
 pub use settings::{

@@ -16,7 +16,7 @@ use callboard_store::{Conn, Migration, OpenError, Options, Store, StoreError, pa
 use tokio::sync::oneshot;
 
 use crate::llm::{self, LlmCall, LlmText, PriceOf, Privacy, Repriced, Retention};
-use rows::call_row;
+pub(crate) use rows::{CALL_COLUMNS, call_row};
 use writer::{Entry, Handle, Shared, write_until_closed};
 
 /// Rows that wait at most; more are dropped and counted.
@@ -60,7 +60,10 @@ const MIGRATIONS: &[Migration] = &[
 /// # Errors
 /// The file cannot be made, opened or brought up to date.
 pub fn open_events(board_dir: &Path) -> Result<Store, OpenError> {
-    Store::open(Options::events(board_dir), &[MIGRATIONS, llm::MIGRATIONS])
+    Store::open(
+        Options::events(board_dir),
+        &[MIGRATIONS, llm::MIGRATIONS, crate::otlp::MIGRATIONS],
+    )
 }
 
 /// How much is recorded, and for how long.
@@ -228,9 +231,7 @@ impl CallLog {
     pub async fn recent(&self, limit: u32) -> Result<Vec<CallRow>, CallLogError> {
         self.read(move |conn| {
             conn.query(
-                "SELECT at_ms, server, tool, outcome, error_kind, duration_us, request_bytes,
-                        response_bytes, trace, agent
-                 FROM call ORDER BY id DESC LIMIT ?1",
+                &format!("SELECT {CALL_COLUMNS} FROM call ORDER BY id DESC LIMIT ?1"),
                 params![limit],
                 call_row,
             )

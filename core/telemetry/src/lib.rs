@@ -2,7 +2,8 @@
 //!
 //! For: [`init_tracing`]; [`CallLog`], which takes a row without making the call wait for the disk;
 //! [`llm`], rows of calls to models with their tokens and cost; [`errors`], what kind of failure one was;
-//! [`query`], what the rows add up to; [`metrics`], figures for Prometheus under the names of [`names`]; and
+//! [`query`], what the rows add up to; [`metrics`] and [`otlp`], figures for Prometheus and spans for a
+//! collector under the names of [`names`]; and
 //! [`audit`], whose rows are exact, because they stand in the board's own file. Never for what was asked or
 //! answered: parameters and results stay out of the log and out of the rows (the texts of calls to models are
 //! kept, without secrets, only where the user says so).
@@ -13,6 +14,7 @@ pub mod errors;
 pub mod llm;
 pub mod metrics;
 pub mod names;
+pub mod otlp;
 pub mod query;
 mod text;
 mod tracing_setup;

@@ -62,6 +62,12 @@ pub mod attribute {
     pub const AGENT: &str = "callboard.agent";
     /// The route (ours).
     pub const ROUTE: &str = "callboard.route";
+    /// Whether the answer came as a stream.
+    pub const STREAM: &str = "gen_ai.request.stream";
+    /// The HTTP status.
+    pub const STATUS: &str = "http.response.status_code";
+    /// What it cost in US dollars; absent where that is not known (ours).
+    pub const COST: &str = "callboard.cost_usd";
 }
 
 /// The name of a span around a call to a model: `chat large`.

@@ -3,7 +3,7 @@
 use crate::assigner::{Assigner, open};
 use crate::{prompts, resources, tools};
 use callboard_config::{Config, Environment, LogStyle};
-use callboard_crew::learn_secrets;
+use callboard_crew::{learn_secrets, send_spans};
 use callboard_mcp::{Caller, Memory, Server, ServerSpec};
 use callboard_store::actor;
 use callboard_telemetry::audit::Refusals;
@@ -85,8 +85,11 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
 pub async fn serve_stdio(environment: Environment, config: Config) -> anyhow::Result<()> {
     let state = open(&config.board.value)?;
     let _learning = learn_secrets(&environment, &config, Some(state.store()));
+    let spans = send_spans(&environment, &config.board);
     let server = over(state, &environment, &config);
-    Ok(callboard_mcp::serve_stdio(server).await?)
+    let served = callboard_mcp::serve_stdio(server).await;
+    spans.finish().await;
+    Ok(served?)
 }
 
 /// The server over the configured board, with the board's background duties at work until it ends; for any

@@ -4,6 +4,7 @@
 //! Not for: deciding anything about tasks, git or agents.
 
 mod audit;
+mod backup;
 mod doctor;
 mod evaluate;
 mod example;
@@ -58,6 +59,10 @@ enum Command {
     Token(token::TokenArgs),
     /// Show who changed what on the board, why and from where.
     Audit(audit::AuditArgs),
+    /// Copy the board and the call log, checked, while everything goes on.
+    Backup(backup::BackupArgs),
+    /// Make a board of a backup.
+    Restore(backup::RestoreArgs),
     /// Write the servers into an MCP client's file, keeping what is there; undo it.
     Init(init::InitArgs),
     /// Run scenario files against MCP servers, ours or any.
@@ -163,6 +168,8 @@ fn dispatch(
         Command::Serve(args) => serve::serve(&args, &environment),
         Command::Token(args) => token::token(&args, &environment, out),
         Command::Audit(args) => audit::audit(&args, &environment, out),
+        Command::Backup(args) => backup::backup(&args, &environment, out),
+        Command::Restore(args) => backup::restore(&args, &environment, out),
         Command::Init(args) => init::init(&args, &environment, out),
         Command::Test(args) => test::test(&args, &environment, out),
         Command::Evaluate(args) => evaluate::evaluate(&args, out),

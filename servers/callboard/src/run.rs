@@ -116,6 +116,7 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     let store = callboard_board::open(&board)
         .with_context(|| format!("opening the board {}", board.display()))?;
     let _learning = callboard_crew::learn_secrets(&environment, &config, Some(&store));
+    let spans = callboard_crew::send_spans(&environment, &board);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let vault = users_vault(
         &environment,
@@ -148,6 +149,7 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     // The listener ends with the last sender.
     drop(crew);
     let _ = tokio::time::timeout(Duration::from_secs(2), shown).await;
+    spans.finish().await;
     finish(args, &again, &report?, stop.is_cancelled())
 }
 

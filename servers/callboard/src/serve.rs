@@ -80,6 +80,7 @@ async fn run(
     let stop = Stop::on_signals()?;
     let _learning = callboard_crew::learn_secrets(&environment, &config, Some(&store));
     let models = serve_models::open(&environment, &config, &store).await?;
+    let spans = callboard_crew::send_spans(&environment, &config.board);
     let listener = listen(args, &config).await?;
     let gate = Arc::new(TokenGate::new(
         store,
@@ -111,6 +112,7 @@ async fn run(
     let served = http.serve(listener, stop).await;
     gate.refusals().flush().await;
     duties.end().await;
+    spans.finish().await;
     match served {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error @ EndedAtOnce { .. }) => Err(error.into()),

@@ -95,8 +95,11 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
     }
     callboard_mcp::run(async move {
         let _learning = callboard_crew::learn_secrets(&environment, &config, None);
+        let spans = callboard_crew::send_spans(&environment, &config.board);
         let server = mount(environment, config)?;
-        Ok::<_, anyhow::Error>(callboard_mcp::serve_stdio(server).await?)
+        let served = callboard_mcp::serve_stdio(server).await;
+        spans.finish().await;
+        Ok::<_, anyhow::Error>(served?)
     })?
 }
 

@@ -36,7 +36,10 @@ pub(super) fn insert_drop(conn: &mut dyn Conn, at_ms: i64, dropped: u64) -> Resu
     Ok(())
 }
 
-pub(super) fn call_row(row: &dyn Row) -> Result<CallRow, StoreError> {
+/// The columns in the order in which [`call_row`] reads them.
+pub(crate) const CALL_COLUMNS: &str = "at_ms, server, tool, outcome, error_kind, duration_us, request_bytes, response_bytes, trace, agent";
+
+pub(crate) fn call_row(row: &dyn Row) -> Result<CallRow, StoreError> {
     Ok(CallRow {
         at_ms: row.int(0)?,
         server: row.text(1)?.into(),
