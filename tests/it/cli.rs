@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const SUBCOMMANDS: [&str; 12] = [
+const SUBCOMMANDS: [&str; 14] = [
     "run",
     "assigner",
     "roadmap",
     "telemetry",
+    "backup",
+    "restore",
     "init",
     "test",
     "evaluate",
