@@ -106,11 +106,8 @@ pub fn load(file: &Path) -> Result<Scenario, LoadError> {
 /// # Errors
 /// As [`load`].
 pub fn parse(file: &Path, text: &str) -> Result<Scenario, LoadError> {
-    // As in YAML 1.2, which editors follow: `no` and `n` are texts.
-    let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
-    let mut scenario: Scenario = serde_saphyr::from_str_with_options(text, options.clone())
-        .map_err(|error| explain(file, &error))?;
-    let named = named::secrets(text, options).map_err(|error| explain(file, &error))?;
+    let mut scenario = shape(text).map_err(|error| explain(file, &error))?;
+    let named = named::secrets(text, options()).map_err(|error| explain(file, &error))?;
     scenario.secrets = named.map_err(|wrong| LoadError {
         file: file.to_owned(),
         line: wrong.line,
@@ -123,6 +120,16 @@ pub fn parse(file: &Path, text: &str) -> Result<Scenario, LoadError> {
     };
     reader.scenario()?;
     Ok(scenario)
+}
+
+/// As in YAML 1.2, which editors follow: `no` and `n` are texts, and 5 and true are none.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! { with_snippet: false, strict_booleans: true, no_schema: true }
+}
+
+/// What the types of the format take, which is what the JSON Schema says.
+fn shape(text: &str) -> Result<Scenario, serde_saphyr::Error> {
+    serde_saphyr::from_str_with_options(text, options())
 }
 
 fn explain(file: &Path, error: &serde_saphyr::Error) -> LoadError {
@@ -158,6 +165,9 @@ fn explain(file: &Path, error: &serde_saphyr::Error) -> LoadError {
         ),
         serde_saphyr::Error::NullIntoString { .. } => {
             "a text is missing here (an empty key or value, or `~`); write it, in quotes where it is empty".to_owned()
+        }
+        serde_saphyr::Error::QuotingRequired { .. } => {
+            "a text is expected here, and this is a number or a truth value; put it in quotes".to_owned()
         }
         other => {
             let text = other.to_string();
@@ -341,6 +351,8 @@ fn last_line(text: &str) -> &str {
     text.lines().next_back().unwrap_or(text)
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,

@@ -1,8 +1,9 @@
 //! What a step expects, and what it keeps.
 
+use super::words::exact;
 use super::{Amount, OneOrMany};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::value::MapAccessDeserializer;
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -28,7 +29,7 @@ macro_rules! checks {
             pub matches: Option<String>,
             /// JSON paths (RFC 9535) and what is found there. A path that may find several yields a list.
             pub path: BTreeMap<String, PathCheck>,
-            /// The value is valid against this JSON Schema (2020-12 unless it says otherwise).
+            /// The value is valid against this JSON Schema (2020-12 unless it says otherwise); a `format` is asserted.
             pub schema: Option<Value>,
             /// So many elements, keys or characters.
             pub count: Option<Count>,
@@ -38,14 +39,16 @@ macro_rules! checks {
             #[serde(rename = "type")]
             pub kind: Option<String>,
             /// Whether there is anything; `false` says that nothing must be there.
+            #[serde(deserialize_with = "exact")]
             pub exists: Option<bool>,
             /// The number is at least this.
             pub at_least: Option<Value>,
             /// The number is at most this.
             pub at_most: Option<Value>,
             /// No two elements of the list are equal.
+            #[serde(deserialize_with = "exact")]
             pub unique: Option<bool>,
-            /// Each element passes this.
+            /// Each element passes this. An empty list does not, unless `count` stands beside it.
             pub each: Option<Box<Check>>,
             /// At least one element passes this.
             pub some: Option<Box<Check>>,
@@ -222,7 +225,7 @@ impl<'de> Deserialize<'de> for Count {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Count, E> {
-                Ok(Count::Exactly(Amount::Variable(text.to_owned())))
+                Amount::deserialize(StrDeserializer::new(text)).map(Count::Exactly)
             }
         }
         from.deserialize_any(Either)
@@ -269,15 +272,17 @@ struct ErrorFields {
     /// A tool error's kind: its text up to the first colon, or `data.kind`.
     kind: Option<String>,
     /// The JSON-RPC error's code.
+    #[serde(default, deserialize_with = "exact")]
     code: Option<i64>,
     /// A pattern for its message or text.
     message: Option<String>,
     /// The HTTP status.
+    #[serde(default, deserialize_with = "exact")]
     status: Option<u64>,
     /// Checks of the JSON-RPC error's data.
     data: Option<PathCheck>,
     /// No error is fine too.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "exact")]
     optional: bool,
 }
 

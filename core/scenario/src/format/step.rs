@@ -1,5 +1,6 @@
 //! A step: one verb, what belongs to it, and what is expected of it.
 
+use super::words::exact;
 use super::{Amount, At, Capture, Command, Expect, OneOrMany, Time};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -117,12 +118,15 @@ step! {
     /// More headers of this request, over HTTP.
     headers: BTreeMap<String, String>,
     /// Asks for progress.
+    #[serde(deserialize_with = "exact")]
     progress: bool,
     /// Whether the server's questions are answered from the client's table: true unless given.
+    #[serde(deserialize_with = "exact")]
     answer: bool,
     /// How long to wait for a notification: the timeout unless given.
     within: Time,
     /// The notification must not come within that time.
+    #[serde(deserialize_with = "exact")]
     absent: bool,
     /// Only one page of a list, from this cursor; an empty text begins.
     cursor: String,
@@ -133,6 +137,7 @@ step! {
     /// Text added to the end of a file.
     append: String,
     /// Removes the file or directory.
+    #[serde(deserialize_with = "exact")]
     remove: bool,
     /// Permissions of a file, such as "755".
     mode: String,
@@ -187,8 +192,10 @@ pub struct Raw {
     /// Repeats the text or the bytes so many times (before the line's end).
     pub times: Option<Amount>,
     /// Whether a line's end follows: true unless given.
+    #[serde(deserialize_with = "exact")]
     pub newline: Option<bool>,
     /// Writes in so many pieces with a pause between.
+    #[serde(deserialize_with = "exact")]
     pub pieces: Option<u64>,
     /// What to wait for: `none`, `any` message, an `id`, or `closed`. A request in `json` waits for its id unless given.
     pub answer: Option<Await>,

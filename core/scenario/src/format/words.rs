@@ -3,10 +3,11 @@
 //! For: values that may be written in more than one way. Not for: whole sections.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 /// A length of time such as `500ms`, `30s`, `2m`.
@@ -42,12 +43,23 @@ impl fmt::Display for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        Time::read(&text).ok_or_else(|| {
-            D::Error::custom(format!(
-                "{text:?} is no length of time; write a number and its unit, such as 500ms, 30s or 2m"
-            ))
-        })
+        struct Length;
+        impl Visitor<'_> for Length {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time: a number and its unit, such as 500ms, 30s or 2m")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
+                Time::read(text).ok_or_else(|| {
+                    E::custom(format!(
+                        "{text:?} is no length of time; write a number and its unit, such as 500ms, 30s or 2m"
+                    ))
+                })
+            }
+        }
+        from.deserialize_any(Length)
     }
 }
 
@@ -63,6 +75,13 @@ impl JsonSchema for Time {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "pattern": "^[0-9]+(ms|s|m)$"})
     }
+}
+
+/// Whether a text is `${…}`.
+pub(super) fn is_variable(text: &str) -> bool {
+    text.strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .is_some_and(|name| !name.is_empty())
 }
 
 /// A number, or a variable that holds one.
@@ -95,7 +114,7 @@ impl<'de> Deserialize<'de> for Amount {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Amount, E> {
-                if text.starts_with("${") {
+                if is_variable(text) {
                     Ok(Amount::Variable(text.to_owned()))
                 } else {
                     Err(E::custom(format!(
@@ -122,13 +141,23 @@ impl JsonSchema for Amount {
     }
 }
 
+/// A number or a truth value as itself: the same in quotes is a text.
+pub(super) fn exact<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let value = serde_json::Value::deserialize(from)?;
+    T::deserialize(value).map_err(D::Error::custom)
+}
+
 /// One of something, or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OneOrMany(pub Vec<String>);
 
 impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        words(from, "a word or a list of words").map(|words| OneOrMany(words.many()))
+        words::<Text, D>(from, "a word or a list of words").map(|words| OneOrMany(words.many()))
     }
 }
 
@@ -157,7 +186,7 @@ pub enum Command {
 
 impl<'de> Deserialize<'de> for Command {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match words(
+        match words::<Word, D>(
             from,
             "a line for the shell, or a list: the program and its arguments",
         )? {
@@ -182,7 +211,7 @@ impl JsonSchema for Command {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({"anyOf": [
             {"type": "string"},
-            {"type": "array", "items": {"type": "string"}, "minItems": 1}
+            {"type": "array", "items": {"type": ["string", "integer", "boolean"]}, "minItems": 1}
         ]})
     }
 }
@@ -201,9 +230,13 @@ impl Words {
     }
 }
 
-fn words<'de, D: Deserializer<'de>>(from: D, wanted: &'static str) -> Result<Words, D::Error> {
-    struct Either(&'static str);
-    impl<'de> Visitor<'de> for Either {
+fn words<'de, W, D>(from: D, wanted: &'static str) -> Result<Words, D::Error>
+where
+    W: Deserialize<'de> + Into<String>,
+    D: Deserializer<'de>,
+{
+    struct Either<W>(&'static str, PhantomData<W>);
+    impl<'de, W: Deserialize<'de> + Into<String>> Visitor<'de> for Either<W> {
         type Value = Words;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -216,8 +249,8 @@ fn words<'de, D: Deserializer<'de>>(from: D, wanted: &'static str) -> Result<Wor
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Words, A::Error> {
             let mut words = Vec::new();
-            while let Some(word) = list.next_element::<Word>()? {
-                words.push(word.0);
+            while let Some(word) = list.next_element::<W>()? {
+                words.push(word.into());
             }
             Ok(Words::Many(words))
         }
@@ -226,10 +259,27 @@ fn words<'de, D: Deserializer<'de>>(from: D, wanted: &'static str) -> Result<Wor
             Err(A::Error::custom(format!("expected {}", self.0)))
         }
     }
-    from.deserialize_any(Either(wanted))
+    from.deserialize_any(Either::<W>(wanted, PhantomData))
 }
 
-/// A word of a list; numbers are words too, so that `[sleep, 5]` needs no quotes.
+/// A word of a list, and nothing else.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text(String);
+
+impl From<Text> for String {
+    fn from(text: Text) -> String {
+        text.0
+    }
+}
+
+impl From<Word> for String {
+    fn from(word: Word) -> String {
+        word.0
+    }
+}
+
+/// A word of a command; whole numbers are words too, so that `[sleep, 5]` needs no quotes.
 struct Word(String);
 
 impl<'de> Deserialize<'de> for Word {
@@ -254,8 +304,9 @@ impl<'de> Deserialize<'de> for Word {
                 Ok(Word(number.to_string()))
             }
 
-            fn visit_f64<E: Error>(self, number: f64) -> Result<Word, E> {
-                Ok(Word(number.to_string()))
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Word, E> {
+                // How it was written is lost: 1.10 would become 1.1.
+                Err(E::custom("a number with a point needs quotes here"))
             }
 
             fn visit_bool<E: Error>(self, truth: bool) -> Result<Word, E> {

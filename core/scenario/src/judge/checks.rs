@@ -243,6 +243,14 @@ fn lists(
         }
     }
     if let Some(inner) = &wanted.each {
+        if list.is_empty() && wanted.count.is_none() {
+            wrong.push(differ(
+                at,
+                "is empty, so `each` looked at nothing; `count: {at_least: 0}` beside it says that this may be",
+                None,
+                Some(value),
+            ));
+        }
         for (index, one) in list.iter().enumerate() {
             check(scope, inner, Some(one), &format!("{at}[{index}]"), wrong)?;
         }
@@ -369,7 +377,11 @@ pub(crate) fn count(
 
 /// A validator for a JSON Schema.
 pub(crate) fn compile(schema: &Value) -> Result<jsonschema::Validator, Wrong> {
-    jsonschema::validator_for(schema)
+    // A `format` that nobody asserts would hold for anything.
+    jsonschema::options()
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(false)
+        .build(schema)
         .map_err(|error| format!("the JSON Schema can't be used: {error}"))
 }
 

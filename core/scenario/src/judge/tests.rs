@@ -77,6 +77,17 @@ fn each_check_tells_right_from_wrong() {
     parts("at_most: 3", &json!(3), &json!("2"));
     parts("unique: true", &json!([1, 2]), &json!([1, 1.0]));
     parts("each: {type: string}", &json!(["a"]), &json!(["a", 1]));
+    parts("each: {type: string}", &json!(["a"]), &json!([]));
+    parts(
+        "each: {type: string}, count: {at_least: 0}",
+        &json!([]),
+        &json!([1]),
+    );
+    parts(
+        "schema: {type: string, format: date-time}",
+        &json!("2026-11-21T22:30:00Z"),
+        &json!("nope"),
+    );
     parts("some: {equals: 2}", &json!([1, 2]), &json!([1]));
     parts("not: {equals: 1}", &json!(2), &json!(1));
     parts("any_of: [{equals: 1}, {equals: 2}]", &json!(2), &json!(3));

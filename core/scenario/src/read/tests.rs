@@ -211,3 +211,33 @@ fn a_secret_elsewhere_is_refused_where_it_stands() {
         &["a.yaml:1:36: ", "without its }"],
     );
 }
+
+#[test]
+fn what_would_hold_whatever_happens_is_refused() {
+    for (step, part) in [
+        (
+            "repeat: 0\n    steps: [{sleep: 1s}]",
+            "`repeat: 0` runs nothing",
+        ),
+        (
+            "parallel: 0\n    steps: [{sleep: 1s}]",
+            "`parallel: 0` runs nothing",
+        ),
+        ("for_each: []\n    steps: [{sleep: 1s}]", "empty list"),
+        ("for_each: 5\n    steps: [{sleep: 1s}]", "needs a list"),
+        ("branches: []", "none of them empty"),
+        ("branches: [[{sleep: 1s}], []]", "none of them empty"),
+        ("check: 1", "`check` needs `expect`"),
+        (
+            "check: 1\n    expect: {schema: {format: no-such}}",
+            "no-such",
+        ),
+        ("call: 5", "put it in quotes"),
+        (
+            "check: 1\n    expect: {count: all}",
+            "neither a whole number",
+        ),
+    ] {
+        step_tells(step, &["a.yaml:", part]);
+    }
+}

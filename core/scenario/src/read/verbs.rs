@@ -3,8 +3,9 @@
 //! For: refusing a step that can't mean anything. Not for: running it.
 
 use super::Checked;
-use crate::format::{Await, Process, Raw, Scenario, Server, Step, Transport};
+use crate::format::{Amount, Await, Process, Raw, Scenario, Server, Step, Transport};
 use crate::nearest::hint;
+use serde_json::Value;
 
 /// Keys that every step may have.
 const COMMON: [&str; 5] = ["name", "timeout", "expect", "capture", "delay"];
@@ -140,6 +141,7 @@ pub(super) fn step(scenario: &Scenario, step: &Step) -> Checked {
     {
         return Err(format!("`{verb}` needs `steps`"));
     }
+    says_something(step, verb)?;
     if let Some(signal) = &step.signal {
         crate::rig::signal(signal).map(|_| ())?;
     }
@@ -150,6 +152,35 @@ pub(super) fn step(scenario: &Scenario, step: &Step) -> Checked {
         variable(name)?;
     }
     Ok(())
+}
+
+/// A step that would do nothing holds whatever the server does.
+fn says_something(step: &Step, verb: &str) -> Checked {
+    let never = |amount: &Option<Amount>| *amount == Some(Amount::Fixed(0));
+    match verb {
+        "repeat" if never(&step.repeat) => Err("`repeat: 0` runs nothing".to_owned()),
+        "parallel" if never(&step.parallel) => Err("`parallel: 0` runs nothing".to_owned()),
+        "for_each" => match &step.for_each {
+            Some(Value::Array(list)) if list.is_empty() => {
+                Err("`for_each` over an empty list runs nothing".to_owned())
+            }
+            Some(Value::Array(_)) => Ok(()),
+            Some(Value::String(text)) if text.contains("${") => Ok(()),
+            _ => Err("`for_each` needs a list, or `${a variable}` that holds one".to_owned()),
+        },
+        "branches"
+            if step
+                .branches
+                .iter()
+                .all(|lists| lists.is_empty() || lists.iter().any(Vec::is_empty)) =>
+        {
+            Err("`branches` needs lists of steps, none of them empty".to_owned())
+        }
+        "check" if step.expect.is_none() && step.capture.is_none() => Err(
+            "`check` needs `expect`: without it the step holds whatever the value is".to_owned(),
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn names(scenario: &Scenario, step: &Step, verb: &str, beside: &[&str]) -> Checked {

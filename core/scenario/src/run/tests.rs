@@ -66,3 +66,68 @@ async fn a_line_without_end_breaks_the_connection_and_says_so() {
         "{failed:?}"
     );
 }
+
+/// Answers `initialize`, and each GET with a stream that names an event, wants to be opened again at once, and ends.
+fn never_lets_listen(listener: &std::net::TcpListener, heads: &std::sync::mpsc::Sender<String>) {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    while let Ok((stream, _)) = listener.accept() {
+        let mut from = BufReader::new(&stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && from.read_line(&mut head).unwrap_or(0) > 0 {}
+        let head = head.to_ascii_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        from.read_exact(&mut body).unwrap();
+        let message: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let (kind, answer) = if head.starts_with("get ") {
+            ("text/event-stream", "retry: 0\nid: 7\n\n".to_owned())
+        } else if message["method"] == "initialize" {
+            let result = serde_json::json!({"protocolVersion": message["params"]["protocolVersion"],
+                "capabilities": {}, "serverInfo": {"name": "x", "version": "1"}});
+            let answer =
+                serde_json::json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+            ("application/json", answer.to_string())
+        } else {
+            ("application/json", String::new())
+        };
+        let status = if answer.is_empty() {
+            "202 Accepted"
+        } else {
+            "200 OK"
+        };
+        let _ = write!(
+            &stream,
+            "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+            answer.len()
+        );
+        if heads.send(head).is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_always_ends_is_taken_up_where_it_was_and_without_haste() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, heads) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || never_lets_listen(&listener, &tell));
+    let text = format!(
+        "servers: {{it: {{url: \"http://{address}/mcp\"}}}}\nsteps: [{{start: it}}, {{sleep: 1s}}]\n"
+    );
+    assert_eq!(failures(&text).await, Vec::<String>::new());
+    let gets: Vec<String> = heads
+        .try_iter()
+        .filter(|head| head.starts_with("get "))
+        .collect();
+    // It has a tenth of a second each.
+    assert!((2..=12).contains(&gets.len()), "{}", gets.len());
+    assert!(!gets[0].contains("last-event-id"), "{}", gets[0]);
+    assert!(gets[1].contains("last-event-id: 7"), "{}", gets[1]);
+    drop(heads);
+    drop(std::net::TcpStream::connect(address));
+    server.join().unwrap();
+}
