@@ -92,9 +92,12 @@ fn posts_with_the_project_s_file(transport: Transport) {
     let home = place.home().path();
     initialised(&place, "claude-code");
     // What the user says to the two questions at the first start in the project.
+    let ours = std::fs::read_to_string(callboard_tests::root().join("mcp.json")).unwrap();
+    let ours: Value = serde_json::from_str(&ours).unwrap();
+    let ours: Vec<&String> = ours["mcpServers"].as_object().unwrap().keys().collect();
     let projects = json!({work(home).to_str().unwrap(): {
         "hasTrustDialogAccepted": true,
-        "enabledMcpjsonServers": ["assigner", "roadmap", "telemetry"],
+        "enabledMcpjsonServers": ours,
     }});
     let answers = json!({"hasCompletedOnboarding": true, "projects": projects});
     std::fs::write(home.join(".claude.json"), answers.to_string()).unwrap();
@@ -107,7 +110,7 @@ fn posts_with_the_project_s_file(transport: Transport) {
     let events = lines(&done.out);
     let servers = events[0]["mcp_servers"].as_array().unwrap();
     assert!(
-        servers.len() == 2 && servers.iter().all(|server| server["status"] == "connected"),
+        servers.len() == ours.len() && servers.iter().all(|server| server["status"] == "connected"),
         "{servers:#?}"
     );
     assert_over(&place);
