@@ -28,7 +28,10 @@ use crate::log::{Levels, is_modern};
 use crate::long::rows::LongRow;
 use crate::long::{Longs, Slot};
 use crate::memory::Memory;
-use crate::{ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Role, ToolError, clip, digest};
+use crate::pass::Pass;
+use crate::{
+    ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Refusal, Role, ToolError, clip, digest,
+};
 
 /// Nothing may block past 45 s; this ends what does in spite of it.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(55);
@@ -94,6 +97,26 @@ pub(crate) struct Begun {
     pub(crate) given_up: CancellationToken,
     pub(crate) context: CallContext,
     pub(crate) span: tracing::Span,
+    /// What the caller was let in with, over a network.
+    pass: Option<Pass>,
+}
+
+impl Begun {
+    /// Completes when the caller would not be let in any more.
+    pub(crate) async fn is_shut_out(&self) {
+        match &self.pass {
+            Some(pass) => {
+                pass.over().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Why the caller would not be let in any more, if the call was given up and that is so.
+    fn shut_out(&self) -> Option<&Refusal> {
+        let pass = self.pass.as_ref()?;
+        self.given_up.is_cancelled().then(|| pass.ask()).flatten()
+    }
 }
 
 pub(crate) enum Ending<T> {
@@ -145,13 +168,9 @@ impl Wrapper {
             None => {
                 let by = Arc::clone(&begun.actor);
                 let work = actor::scope_now(Arc::clone(&by), || work(begun.context.clone()));
-                supervise(
-                    Box::pin(actor::scope(by, work)),
-                    &begun.given_up,
-                    &request.ct,
-                )
-                .instrument(begun.span.clone())
-                .await
+                supervise(Box::pin(actor::scope(by, work)), &begun, &request.ct)
+                    .instrument(begun.span.clone())
+                    .await
             }
         };
         let (_, answer) = self.ended(&begun, ending, size);
@@ -197,6 +216,7 @@ impl Wrapper {
             given_up,
             context,
             span,
+            pass: Pass::of(request),
         }
     }
 
@@ -211,7 +231,7 @@ impl Wrapper {
     ) -> Result<Option<ToolError>, ErrorData> {
         let caller = begun.context.caller();
         if caller.role < labels.role {
-            self.write_down(&begun.actor);
+            self.write_down("forbidden", &begun.actor);
             return Ok(Some(forbidden(&labels.name, labels.role, caller)));
         }
         let taken = begun.context.asking().take_in(labels.brought).await;
@@ -226,7 +246,13 @@ impl Wrapper {
         ending: Ending<T>,
         size: impl FnOnce(&T) -> usize,
     ) -> (Outcome, Result<T, ToolError>) {
-        let (outcome, answer) = conclude(ending, &begun.name);
+        let (outcome, answer) = match (conclude(ending, &begun.name), begun.shut_out()) {
+            ((outcome, _), Some(refusal)) if outcome != Outcome::Panic => {
+                self.write_down(refusal.reason, &begun.actor);
+                (Outcome::Cancelled, Err(stopped(&begun.name, refusal)))
+            }
+            (ended, _) => ended,
+        };
         let is_long = begun.context.asking().slot().call().is_some();
         let answer = answer.map_err(|error| match error.kind {
             // The client still waits: it did not give up, we do.
@@ -282,10 +308,10 @@ impl Wrapper {
         }
     }
 
-    fn write_down(&self, actor: &Actor) {
+    fn write_down(&self, reason: &'static str, actor: &Actor) {
         if let Some(refusals) = &self.refusals {
             refusals.record(audit::Refusal {
-                reason: "forbidden",
+                reason,
                 actor: actor.clone(),
             });
         }
@@ -319,9 +345,10 @@ impl Wrapper {
 /// Polls `work` to its end, or until it is given up and its grace is over, or until its time is up.
 async fn supervise<T>(
     work: BoxFuture<'_, Result<T, ToolError>>,
-    given_up: &CancellationToken,
+    begun: &Begun,
     by_client: &CancellationToken,
 ) -> Ending<T> {
+    let given_up = &begun.given_up;
     let mut work = pin!(guarded(work));
     let limit = pin!(tokio::time::sleep(TIME_LIMIT));
     tokio::select! {
@@ -329,6 +356,7 @@ async fn supervise<T>(
         ending = &mut work => return ending,
         () = by_client.cancelled() => given_up.cancel(),
         () = given_up.cancelled() => {}
+        () = begun.is_shut_out() => given_up.cancel(),
         () = limit => return Ending::TimedOut,
     }
     tokio::time::timeout(GRACE, work)
@@ -384,6 +412,15 @@ fn forbidden(name: &str, needed: Role, caller: &Caller) -> ToolError {
         format!("{name} needs the role {needed}; `{}` is {has}", caller.name),
     )
     .hint("ask the owner of this Callboard for a token with that role")
+}
+
+fn stopped(name: &str, refusal: &Refusal) -> ToolError {
+    let why = &refusal.error.message;
+    ToolError::new(
+        ErrorKind::Unauthorized,
+        format!("{why}, so {name} was stopped"),
+    )
+    .hint("look at the state with a token that is good, part of the work may be done")
 }
 
 fn bug(name: &str) -> ToolError {

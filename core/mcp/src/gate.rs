@@ -48,10 +48,14 @@ pub trait Gate: Send + Sync + 'static {
     /// Who it is, or why they may not.
     fn admit<'r>(&'r self, arrival: Arrival<'r>) -> BoxFuture<'r, Result<Caller, Refusal>>;
 
-    /// Whether somebody who was let in still may listen to what was opened then.
-    fn still_admits(&self, caller: &Caller) -> bool {
+    /// Whether somebody who was let in still may listen to what was opened then, and go on with what was begun; if
+    /// not, why.
+    ///
+    /// # Errors
+    /// As [`Gate::admit`] would now turn them away.
+    fn still_admits(&self, caller: &Caller) -> Result<(), Refusal> {
         let _ = caller;
-        true
+        Ok(())
     }
 
     /// Told of a request that was turned away without being asked about: one that names a wrong host or

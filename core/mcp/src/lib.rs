@@ -27,6 +27,7 @@ mod memory;
 mod message;
 mod offers;
 mod param;
+mod pass;
 mod prompt;
 mod question;
 mod questions;

@@ -95,6 +95,36 @@ enum No {
     Store(StoreError),
 }
 
+impl No {
+    /// A token that opens nothing any more.
+    fn of(row: TokenRow) -> Self {
+        let row = Box::new(row);
+        if row.revoked_at.is_some() {
+            No::Revoked(row)
+        } else {
+            No::Expired(row)
+        }
+    }
+
+    /// The word for the audit, whose token it is, and what to say.
+    fn said(&self) -> (&'static str, Option<&TokenRow>, String) {
+        match self {
+            No::Nothing => ("no_token", None, "a token is needed".to_owned()),
+            No::Expired(row) => (
+                "expired",
+                Some(row),
+                format!("the token {} has expired", row.name),
+            ),
+            No::Revoked(row) => (
+                "revoked",
+                Some(row),
+                format!("the token {} was revoked", row.name),
+            ),
+            No::Unknown | No::Store(_) => ("bad_token", None, "this is no valid token".to_owned()),
+        }
+    }
+}
+
 impl TokenGate {
     /// A gate over the tokens in `store`, which has the tables of [`super::MIGRATIONS`] and of the audit.
     pub fn new(store: Store, clock: Arc<dyn Clock>, policy: Policy) -> Self {
@@ -158,9 +188,8 @@ impl TokenGate {
         let at_rest = row.as_ref().map_or(TokenHash::NONE, |row| row.hash);
         let same = at_rest.is(&hash);
         match row {
-            Some(row) if same && row.revoked_at.is_some() => Err(No::Revoked(Box::new(row))),
-            Some(row) if same && row.has_expired(now) => Err(No::Expired(Box::new(row))),
-            Some(row) if same => Ok(row),
+            Some(row) if same && row.is_good(now) => Ok(row),
+            Some(row) if same => Err(No::of(row)),
             _ => Err(No::Unknown),
         }
     }
@@ -249,21 +278,8 @@ impl TokenGate {
                 "access.rate_unauthenticated",
             );
         }
-        let (reason, row, message) = match &no {
-            No::Nothing => ("no_token", None, "a token is needed".to_owned()),
-            No::Expired(row) => (
-                "expired",
-                Some(row),
-                format!("the token {} has expired", row.name),
-            ),
-            No::Revoked(row) => (
-                "revoked",
-                Some(row),
-                format!("the token {} was revoked", row.name),
-            ),
-            No::Unknown | No::Store(_) => ("bad_token", None, "this is no valid token".to_owned()),
-        };
-        self.write_down(arrival, reason, row.map(|row| holder(row)));
+        let (reason, row, message) = no.said();
+        self.write_down(arrival, reason, row.map(holder));
         let shown = !matches!(no, No::Nothing);
         Refusal::unauthorized(reason, message, shown)
     }
@@ -287,19 +303,21 @@ impl Gate for TokenGate {
         Box::pin(async move { self.decide(&arrival) })
     }
 
-    fn still_admits(&self, caller: &Caller) -> bool {
+    fn still_admits(&self, caller: &Caller) -> Result<(), Refusal> {
         let Some(token) = &caller.token else {
-            return true;
+            return Ok(());
         };
-        match self.look_up(token) {
-            Ok(row) => row.is_some_and(|row| {
-                row.revoked_at.is_none() && !row.has_expired(self.clock.now_ms())
-            }),
+        let no = match self.look_up(token) {
+            Ok(Some(row)) if row.is_good(self.clock.now_ms()) => return Ok(()),
+            Ok(Some(row)) => No::of(row),
+            Ok(None) => No::Unknown,
             Err(error) => {
-                tracing::warn!(%error, "a stream goes on unchecked: the board can't be read");
-                true
+                tracing::warn!(%error, "what was begun goes on unchecked: the board can't be read");
+                return Ok(());
             }
-        }
+        };
+        let (reason, _, message) = no.said();
+        Err(Refusal::unauthorized(reason, message, true))
     }
 
     fn turned_away<'r>(

@@ -33,7 +33,8 @@ use super::{
 };
 use crate::batch;
 use crate::message::{Refusal as Unread, read_line};
-use crate::{Arrival, Caller, Gate, Refusal, Via};
+use crate::pass::Pass;
+use crate::{Arrival, Gate, Refusal, Via};
 
 /// What every connection shares.
 pub(crate) struct Site {
@@ -188,7 +189,15 @@ impl Site {
                 exchanges: &self.exchanges,
                 give_up: &self.give_up,
             };
-            let answer = endpoint::answer(voice, Arc::clone(&caller), body, lent).await;
+            let pass = Pass::new(&self.gate, &caller);
+            let answer = tokio::select! {
+                biased;
+                answer = endpoint::answer(voice, Arc::clone(&caller), body, lent) => answer,
+                refusal = pass.over() => {
+                    self.gate.turned_away(arrival, Some(&caller), refusal).await;
+                    say(refusal)
+                }
+            };
             return watch(answer, &self.gate, caller);
         }
         let owner = Owner::of(&caller);
@@ -216,7 +225,8 @@ impl Site {
             return no_such_session(id);
         }
         let watching = Arc::clone(&caller);
-        let let_in = LetIn { caller, owner, id };
+        let pass = Pass::new(&self.gate, &caller);
+        let let_in = LetIn { pass, owner, id };
         let answer = match place {
             Place::Streamable(mount) => {
                 self.streamable(mount, shown, (request, body), let_in).await
@@ -227,6 +237,22 @@ impl Site {
             _ => pages::nowhere(&self.mounts, request.uri().path(), id),
         };
         watch(answer, &self.gate, watching)
+    }
+
+    /// The answer to a request whose body took so long to come that whoever sends it would not be let in any more.
+    async fn shut_out(&self, head: &Parts, let_in: &LetIn<'_>) -> Option<Answer> {
+        let refusal = let_in.pass.ask_again()?;
+        let caller = let_in.pass.caller();
+        let arrival = Arrival {
+            method: &head.method,
+            uri: &head.uri,
+            headers: &head.headers,
+            from: caller.from?,
+            via: caller.via,
+            request_id: let_in.id.as_str(),
+        };
+        self.gate.turned_away(arrival, Some(caller), refusal).await;
+        Some(turn_away(refusal, let_in.id))
     }
 
     async fn streamable(
@@ -243,6 +269,9 @@ impl Site {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
+        if let Some(refused) = self.shut_out(&head, &let_in).await {
+            return refused;
+        }
         let session = session.filter(|_| head.method == Method::POST);
         match session.and_then(|session| batch_in(&session, &body)) {
             Some(Ok(pieces)) => return self.batch(mount, head, pieces, let_in).await,
@@ -264,6 +293,7 @@ impl Site {
             return answer::refusal(&not_taken(SessionError::Full), peek.id, id);
         }
         let exchange = peek.is_exchange().then(|| self.exchanges.token());
+        let pass = let_in.pass.clone();
         let (head, owner) = let_in.mark(head);
         let request = Request::from_parts(head, Full::new(body.clone()));
         let answering = mount.streamable(request, owner);
@@ -271,6 +301,10 @@ impl Site {
             let status = StatusCode::GATEWAY_TIMEOUT;
             return answer::error(status, code::INTERNAL, &too_late(), peek.id, id);
         };
+        if let Some(refusal) = pass.lost() {
+            // Whatever the answer is, nobody may read it.
+            return answer::refusal(refusal, peek.id, id);
+        }
         if answered.status().is_client_error() || answered.status().is_server_error() {
             return unfit::explained(answered, &body, peek.id, id).await;
         }
@@ -332,6 +366,9 @@ impl Site {
             Ok(body) => body,
             Err(refused) => return *refused,
         };
+        if let Some(refused) = self.shut_out(&head, &let_in).await {
+            return refused;
+        }
         match batch_in(&session, &body) {
             Some(Ok(pieces)) if self.is_ending() && many::any_request(&pieces) => {
                 return answer::refusal(&is_ending(), None, id);
@@ -372,7 +409,7 @@ fn batch_in(session: &Session, body: &[u8]) -> Option<Result<Vec<Vec<u8>>, Box<U
 
 /// Who was let in, and with which request.
 struct LetIn<'r> {
-    caller: Arc<Caller>,
+    pass: Pass,
     owner: Owner,
     id: &'r RequestId,
 }
@@ -380,7 +417,8 @@ struct LetIn<'r> {
 impl LetIn<'_> {
     /// The head of the request, which now says who makes it.
     fn mark(self, mut head: Parts) -> (Parts, Owner) {
-        head.extensions.insert(self.caller);
+        head.extensions.insert(Arc::clone(self.pass.caller()));
+        head.extensions.insert(self.pass);
         head.extensions.insert(self.id.clone());
         // Nothing behind the gate needs the token, and what is not there can't be told.
         head.headers.remove(header::AUTHORIZATION);

@@ -60,7 +60,7 @@ impl Watched {
             return true;
         }
         self.due = now + EVERY;
-        self.over = !self.gate.still_admits(&self.caller);
+        self.over = self.gate.still_admits(&self.caller).is_err();
         if self.over {
             tracing::info!(caller = %self.caller.name, "a stream ends: its token is good no more");
         }

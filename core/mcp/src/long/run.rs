@@ -232,6 +232,7 @@ impl Job {
             () = asking.slot().became_long() => true,
             () = self.by_client.cancelled() => false,
             () = given_up.cancelled() => false,
+            () = self.begun.is_shut_out() => false,
             () = limit => return Ending::TimedOut,
         };
         if let Some(call) = asking.slot().call().filter(|_| long) {
@@ -242,6 +243,7 @@ impl Job {
                 ending = &mut work => return ending,
                 () = given_up.cancelled() => {}
                 () = call.ended_elsewhere() => {}
+                () = self.begun.is_shut_out() => {}
                 () = tokio::time::sleep(a_day) => return Ending::TimedOut,
             }
         }
@@ -260,6 +262,12 @@ impl Job {
         let context = &self.begun.context;
         let result = match answer {
             Err(error) if error.kind == ErrorKind::Cancelled => return (Standing::Cancelled, None),
+            // Whoever called may not even ask what became of it.
+            Err(error)
+                if error.kind == ErrorKind::Unauthorized && outcome == Outcome::Cancelled =>
+            {
+                return (Standing::Cancelled, None);
+            }
             Err(error) if outcome == Outcome::Panic => Err(failure(&error)),
             Err(error) => error.into_answer(context.is_modern(), context.http_request().cloned()),
             Ok(answer) => Ok(answer.into_result()),
