@@ -1,5 +1,6 @@
 //! Who is subscribed to a resource is told what other processes change, in both eras of the protocol.
 
+use callboard_tests::http::{Exchange, Served};
 use callboard_tests::{Client, Home};
 use serde_json::{Value, json};
 
@@ -167,4 +168,82 @@ fn a_connection_may_not_subscribe_without_end() {
     let (round, answer) = refused.expect("there is a bound");
     assert_eq!(round, 256, "{answer}");
     assert!(answer.to_string().contains("256"), "{answer}");
+}
+
+/// Calls a tool of the assigner in a session.
+fn call(served: &Served, session: &str, tool: &str, arguments: Value) -> Value {
+    let params = json!({"name": tool, "arguments": arguments});
+    let answer = served
+        .in_session("assigner", session, 1, "tools/call", &params)
+        .reply();
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    answer["result"]["structuredContent"].clone()
+}
+
+/// The next update on a stream: whose it is, and the event's id.
+fn next_update(stream: &mut Exchange) -> (String, String) {
+    loop {
+        let event = stream.event().expect("the stream goes on");
+        let id = event.lines().find_map(|line| line.strip_prefix("id: "));
+        let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+        let message = data.and_then(|data| serde_json::from_str::<Value>(data).ok());
+        if let Some(message) = message.filter(|message| message["method"] == UPDATED) {
+            let uri = message["params"]["uri"].as_str().unwrap().to_owned();
+            return (uri, id.unwrap().to_owned());
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_is_taken_up_again_tells_every_change() {
+    let home = Home::new();
+    let served = Served::start(&home, "");
+    let (watching, working) = (
+        served.session("assigner", "2025-06-18"),
+        served.session("assigner", "2025-06-18"),
+    );
+    let listen = |more: &[(&str, &str)]| {
+        let mut headers = vec![
+            ("accept", "text/event-stream"),
+            ("mcp-session-id", watching.as_str()),
+        ];
+        headers.extend_from_slice(more);
+        served.send("GET", "/assigner/mcp", &headers, "")
+    };
+    let titles: Vec<_> = (0..40).map(|n| json!({"title": format!("{n}")})).collect();
+    let mut missing = std::collections::BTreeSet::new();
+    for title in titles {
+        let added = call(&served, &working, "task_add", title);
+        let id = added["id"].as_str().unwrap().to_owned();
+        let uri = json!({"uri": format!("callboard://task/{id}")});
+        let told = served
+            .in_session("assigner", &watching, 2, "resources/subscribe", &uri)
+            .reply();
+        assert_eq!(told["result"], json!({}), "{told}");
+        missing.insert(id);
+    }
+    let change = |id: &str, priority: u64| {
+        let change = json!({"id": id, "priority": priority});
+        call(&served, &working, "task_update", change);
+    };
+    let mut stream = listen(&[]);
+    let first = missing.first().unwrap().clone();
+    change(&first, 3);
+    let (_, mut last) = next_update(&mut stream);
+    drop(stream);
+
+    // More than once each, while nobody listens: the last of each is what counts.
+    for priority in [5, 7] {
+        for id in &missing {
+            change(id, priority);
+        }
+    }
+    let mut stream = listen(&[("last-event-id", &last)]);
+    assert_eq!(stream.status, 200);
+    while !missing.is_empty() {
+        let (uri, id) = next_update(&mut stream);
+        last = id;
+        missing.remove(uri.trim_start_matches("callboard://task/"));
+    }
+    assert!(!last.is_empty());
 }

@@ -3,12 +3,17 @@
 
 mod fixture;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use callboard_mcp::http::Limits;
+use callboard_mcp::{CallContext, Effect, Level, NoParams, Render, Role, Server, Tool, ToolError};
 use callboard_tests::response::message;
+use fixture::Board;
 use fixture::web::{Exchange, Web, call};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
 fn quick() -> Limits {
@@ -330,4 +335,78 @@ async fn several_streams_listen_and_none_ends_another() {
         assert_eq!(stream.event().await, None, "a proper end");
     }
     web.ended().await.unwrap();
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Said {}
+
+impl Render for Said {
+    fn text(&self) -> String {
+        "said".to_owned()
+    }
+}
+
+/// Has more to say than is kept for whoever comes back.
+struct NoteLoud;
+
+impl Tool<Board> for NoteLoud {
+    const NAME: &'static str = "note_loud";
+    const TITLE: &'static str = "Loud";
+    const DESCRIPTION: &'static str = "Says a hundred things.";
+    const EFFECT: Effect = Effect::ReadOnly;
+    const ROLE: Role = Role::Viewer;
+    type Params = NoParams;
+    type Output = Said;
+
+    async fn call(_: Arc<Board>, _: NoParams, ctx: CallContext) -> Result<Said, ToolError> {
+        for n in 1..=100 {
+            ctx.log(Level::Info, n).await;
+        }
+        Ok(Said {})
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_for_more_than_is_kept_learns_that() {
+    let loud = |server: Server<Board>| server.logs().tool::<NoteLoud>();
+    let web = Web::with(Limits::default(), loud).await;
+    let session = web.session("ann").await;
+    let mut stream = web
+        .send("GET", "/fixture/mcp", &listening(&session), "")
+        .await;
+    let said = web
+        .call("ann", &session, 1, "note_loud", json!({}))
+        .await
+        .message()
+        .await;
+    assert_eq!(said.unwrap()["result"]["isError"], false);
+    let mut ids = Vec::new();
+    while ids.len() < 100 {
+        let event = stream.event().await.unwrap();
+        let id = event.lines().find_map(|line| line.strip_prefix("id: "));
+        // The stream begins with an event that says nothing.
+        ids.extend(id.filter(|_| message(&event).is_some()).map(str::to_owned));
+    }
+    drop(stream);
+    let back = |last: String| {
+        let session = session.clone();
+        let web = &web;
+        async move {
+            let mut headers = listening(&session).to_vec();
+            headers.push(("last-event-id", &last));
+            web.send("GET", "/fixture/mcp", &headers, "").await
+        }
+    };
+    let mut refused = back(ids[10].clone()).await;
+    assert_eq!(refused.status, 404);
+    let refused = refused.json().await;
+    assert_eq!(refused["error"]["code"], -32_001, "{refused}");
+    let hint = refused["error"]["data"]["hint"].as_str().unwrap();
+    assert!(hint.contains("initialize"), "{hint}");
+    let mut rest = back(ids[50].clone()).await;
+    assert_eq!(rest.status, 200);
+    for n in 52..=100 {
+        assert_eq!(rest.message().await.unwrap()["params"]["data"], n);
+    }
+    web.end().await.unwrap();
 }

@@ -33,6 +33,13 @@ pub(super) fn no_such_session(id: &RequestId) -> Answer {
     answer::error(refusal.status, code::NO_SESSION, &refusal.error, None, id)
 }
 
+/// The answer to a client that comes back for more than is kept: it is to know that it has missed something.
+pub(super) fn forgotten(id: &RequestId) -> Answer {
+    let error = ToolError::not_found("something that followed that event is not kept any more")
+        .hint("begin a new session: initialize, subscribe again, and read again what you show");
+    answer::error(StatusCode::NOT_FOUND, code::NO_SESSION, &error, None, id)
+}
+
 pub(super) fn no_session() -> Refusal {
     Refusal::new(
         StatusCode::NOT_FOUND,

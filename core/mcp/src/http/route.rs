@@ -23,8 +23,8 @@ use super::page::Page;
 use super::peek::{HEADER_SESSION, Peek, session_named, session_shown};
 use super::place::Place;
 use super::refusals::{
-    is_ending, no_session, no_such_session, not_taken, not_that_method, too_late, turn_away,
-    unweighed,
+    forgotten, is_ending, no_session, no_such_session, not_taken, not_that_method, too_late,
+    turn_away, unweighed,
 };
 use super::session::{Owner, Quota, Session, SessionError, Style};
 use super::watched::watch;
@@ -34,7 +34,7 @@ use super::{
 use crate::batch;
 use crate::message::{Refusal as Unread, read_line};
 use crate::pass::Pass;
-use crate::{Arrival, Gate, Refusal, Via};
+use crate::{Arrival, Caller, Gate, Refusal, Via};
 
 /// What every connection shares.
 pub(crate) struct Site {
@@ -183,22 +183,7 @@ impl Site {
             return say(&refusal);
         }
         if let Some(voice) = voice {
-            let lent = Lent {
-                limits: &self.limits,
-                is_ending: self.is_ending(),
-                exchanges: &self.exchanges,
-                give_up: &self.give_up,
-            };
-            let pass = Pass::new(&self.gate, &caller);
-            let answer = tokio::select! {
-                biased;
-                answer = endpoint::answer(voice, Arc::clone(&caller), body, lent) => answer,
-                refusal = pass.over() => {
-                    self.gate.turned_away(arrival, Some(&caller), refusal).await;
-                    say(refusal)
-                }
-            };
-            return watch(answer, &self.gate, caller);
+            return self.endpoint(voice, arrival, caller, body).await;
         }
         let owner = Owner::of(&caller);
         let shown = match place {
@@ -239,6 +224,31 @@ impl Site {
         watch(answer, &self.gate, watching)
     }
 
+    async fn endpoint(
+        &self,
+        voice: Voice<'_>,
+        arrival: Arrival<'_>,
+        caller: Arc<Caller>,
+        body: &mut Option<Incoming>,
+    ) -> Answer {
+        let lent = Lent {
+            limits: &self.limits,
+            is_ending: self.is_ending(),
+            exchanges: &self.exchanges,
+            give_up: &self.give_up,
+        };
+        let pass = Pass::new(&self.gate, &caller);
+        let answer = tokio::select! {
+            biased;
+            answer = endpoint::answer(voice, Arc::clone(&caller), body, lent) => answer,
+            refusal = pass.over() => {
+                self.gate.turned_away(arrival, Some(&caller), refusal).await;
+                voice.say(refusal)
+            }
+        };
+        watch(answer, &self.gate, caller)
+    }
+
     /// The answer to a request whose body took so long to come that whoever sends it would not be let in any more.
     async fn shut_out(&self, head: &Parts, let_in: &LetIn<'_>) -> Option<Answer> {
         let refusal = let_in.pass.ask_again()?;
@@ -271,6 +281,12 @@ impl Site {
         };
         if let Some(refused) = self.shut_out(&head, &let_in).await {
             return refused;
+        }
+        if head.method == Method::GET
+            && let Some(session) = &session
+            && last_event(&head).is_some_and(|last| session.has_forgotten(last))
+        {
+            return forgotten(id);
         }
         let session = session.filter(|_| head.method == Method::POST);
         match session.and_then(|session| batch_in(&session, &body)) {
@@ -397,6 +413,11 @@ impl Site {
             Err(error) => answer::refusal(&not_taken(error), peek.id, id),
         }
     }
+}
+
+/// The event after which a client wants to go on.
+fn last_event(head: &Parts) -> Option<&str> {
+    head.headers.get("last-event-id")?.to_str().ok()
 }
 
 /// The messages of a batch, where the session's revision has batches.

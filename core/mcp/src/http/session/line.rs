@@ -1,17 +1,17 @@
 //! One stream of a session: what is said on it, who listens, and when it ends.
 //!
-//! For: keeping what has not gone out and a little of what has, and ends in the middle of a request. Not for: which
-//! message belongs on which stream.
+//! For: keeping what has not gone out and a little of what has, knowing what is not kept any more, and ends in the
+//! middle of a request. Not for: which message belongs on which stream.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rmcp::model::{ProgressToken, RequestId};
+use rmcp::model::{JsonRpcMessage, ProgressToken, RequestId, ServerNotification};
 use rmcp::transport::streamable_http_server::session::ServerSseMessage;
 
-/// How many messages that went out are kept for a client that comes back.
-const REPLAY: usize = 16;
+/// How many words of [`Kind::State`] are kept; a connection is subscribed to half as many resources.
+const STATES: usize = 512;
 /// How many streams may listen to one line; older ones end.
 const LISTENERS: usize = 8;
 
@@ -19,6 +19,8 @@ const LISTENERS: usize = 8;
 #[derive(Default)]
 pub(super) struct Line {
     pub(super) request: Option<RequestId>,
+    /// Also when that has been answered.
+    pub(super) of_request: bool,
     pub(super) progress: Option<ProgressToken>,
     /// What has not gone out, and the last few of what has.
     pub(super) events: VecDeque<Event>,
@@ -26,6 +28,8 @@ pub(super) struct Line {
     pub(super) last: u64,
     /// The number of the last event that went out.
     pub(super) sent: u64,
+    /// The number of the last event that is not kept and that no later one makes up for.
+    pub(super) lost: u64,
     /// The newest last; it is the one that gets what comes.
     pub(super) readers: Vec<(u64, Option<Waker>)>,
     /// Where the call ended its stream in the middle.
@@ -49,35 +53,106 @@ pub(super) struct Cut {
 pub(super) struct Event {
     pub(super) number: u64,
     pub(super) message: ServerSseMessage,
+    kind: Kind,
+}
+
+/// What it means to a client to miss an event.
+#[derive(PartialEq)]
+enum Kind {
+    /// Nothing, if it gets a later one of the same.
+    State(State),
+    /// Nothing.
+    Passing,
+    /// That it does not know what it was told.
+    Word,
+}
+
+/// What is another one now.
+#[derive(PartialEq)]
+enum State {
+    Resource(String),
+    Resources,
+    Tools,
+    Prompts,
+}
+
+impl Kind {
+    fn of(message: &ServerSseMessage) -> Self {
+        let notification = match message.message.as_deref() {
+            None => return Kind::Passing,
+            Some(JsonRpcMessage::Notification(notification)) => &notification.notification,
+            Some(_) => return Kind::Word,
+        };
+        Kind::State(match notification {
+            ServerNotification::ResourceUpdatedNotification(updated) => {
+                State::Resource(updated.params.uri.clone())
+            }
+            ServerNotification::ResourceListChangedNotification(_) => State::Resources,
+            ServerNotification::ToolListChangedNotification(_) => State::Tools,
+            ServerNotification::PromptListChangedNotification(_) => State::Prompts,
+            ServerNotification::ProgressNotification(_) => return Kind::Passing,
+            _ => return Kind::Word,
+        })
+    }
+
+    fn is_state(&self) -> bool {
+        matches!(self, Kind::State(_))
+    }
 }
 
 impl Line {
     pub(super) fn push(&mut self, line: u64, mut message: ServerSseMessage) {
         self.last += 1;
         message.event_id = Some(format!("{}/{line}", self.last));
+        let kind = Kind::of(&message);
+        if kind.is_state() {
+            self.events.retain(|event| event.kind != kind);
+        }
         self.events.push_back(Event {
             number: self.last,
             message,
+            kind,
         });
         self.wake();
     }
 
+    /// How many wait to go out, besides what is bounded by itself.
     pub(super) fn unsent(&self) -> usize {
-        usize::try_from(self.last - self.sent).unwrap_or(usize::MAX)
+        let waiting = self.events.iter().rev();
+        let waiting = waiting.take_while(|event| event.number > self.sent);
+        waiting.filter(|event| !event.kind.is_state()).count()
     }
 
-    /// Forgets the oldest of what went out, and of what waits for nobody.
-    pub(super) fn trim(&mut self) {
-        let keep = if self.readers.is_empty() && self.request.is_none() {
-            REPLAY
-        } else {
-            self.unsent() + REPLAY
-        };
-        while self.events.len() > keep {
-            if let Some(event) = self.events.pop_front() {
-                self.sent = self.sent.max(event.number);
-            }
+    /// Forgets the oldest of what went out, and of what waits for nobody, but for the last `replay`.
+    pub(super) fn trim(&mut self, replay: usize) {
+        if self.events.len() <= replay {
+            return;
         }
+        let (sent, awaited) = (self.sent, self.of_request || !self.readers.is_empty());
+        let may_go = |event: &Event| event.number <= sent || !awaited;
+        let all = self.events.iter().filter(|event| may_go(event)).count();
+        let states = self.events.iter();
+        let states = states.filter(|event| event.kind.is_state() && may_go(event));
+        let states = states.count();
+        let mut others = (all - states).saturating_sub(replay);
+        let mut states = states.saturating_sub(STATES);
+        let mut lost = self.lost;
+        self.events.retain(|event| {
+            let spare = if event.kind.is_state() {
+                &mut states
+            } else {
+                &mut others
+            };
+            if *spare == 0 || !may_go(event) {
+                return true;
+            }
+            *spare -= 1;
+            if event.kind != Kind::Passing {
+                lost = event.number;
+            }
+            false
+        });
+        self.lost = lost.max(self.lost);
     }
 
     pub(super) fn wake(&mut self) {
@@ -142,5 +217,71 @@ impl Line {
             }
         }
         self.readers.push((reader, None));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn say(line: &mut Line, method: &str, params: Value) {
+        let message = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        let message = serde_json::from_value(message).unwrap();
+        line.push(0, ServerSseMessage::from_message(message));
+        line.trim(4);
+    }
+
+    fn change(line: &mut Line, uri: String) {
+        say(line, "notifications/resources/updated", json!({"uri": uri}));
+    }
+
+    fn log(line: &mut Line) {
+        let said = json!({"level": "info", "data": 1});
+        say(line, "notifications/message", said);
+    }
+
+    fn kept(line: &Line) -> Vec<u64> {
+        line.events.iter().map(|event| event.number).collect()
+    }
+
+    #[test]
+    fn of_each_resource_the_last_change_is_kept() {
+        let mut line = Line::default();
+        for uri in ["a", "b", "a", "c", "a"] {
+            change(&mut line, uri.to_owned());
+        }
+        say(&mut line, "notifications/tools/list_changed", json!({}));
+        say(&mut line, "notifications/tools/list_changed", json!({}));
+        for _ in 0..9 {
+            log(&mut line);
+        }
+        assert_eq!(kept(&line), [2, 4, 5, 7, 13, 14, 15, 16]);
+        assert_eq!((line.lost, line.sent), (12, 0));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_what_goes_is_noted() {
+        let mut line = Line::default();
+        for n in 0..2_000 {
+            change(&mut line, format!("r{n}"));
+        }
+        assert_eq!(line.events.len(), STATES);
+        assert_eq!(line.lost, 2_000 - STATES as u64);
+    }
+
+    #[test]
+    fn what_somebody_waits_for_stays_and_progress_that_has_passed_is_no_loss() {
+        let mut line = Line::default();
+        line.join(1);
+        for n in 0..9 {
+            let params = json!({"progressToken": 1, "progress": n});
+            say(&mut line, "notifications/progress", params);
+        }
+        assert_eq!((line.events.len(), line.unsent()), (9, 9));
+        line.sent = line.last;
+        line.trim(4);
+        assert_eq!(kept(&line), [6, 7, 8, 9]);
+        assert_eq!((line.lost, line.unsent()), (0, 0));
     }
 }

@@ -24,6 +24,8 @@ use super::{Session, SessionError, Style};
 
 /// The common line; those of requests count from 1.
 const COMMON: u64 = 0;
+/// How many messages that went out are kept on a line, besides those of which only the last is of use.
+const REPLAY: usize = 64;
 /// How long a client that lost its stream should wait before it comes back.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -139,7 +141,7 @@ impl Lines {
         let concludes = line != COMMON && answered.is_some();
         if let Some(on) = self.line(line) {
             on.push(line, ServerSseMessage::from_message(message));
-            on.trim();
+            on.trim(replay(style));
             if on.unsent() > most {
                 return false;
             }
@@ -197,6 +199,7 @@ impl Session {
         let progress = request.request.get_meta().get_progress_token();
         let mut line = Line {
             request: Some(request.id.clone()),
+            of_request: true,
             progress: progress.clone(),
             ..Line::default()
         };
@@ -271,17 +274,22 @@ impl Session {
         }
     }
 
+    /// Whether something that followed the event `last` is not kept any more.
+    pub(crate) fn has_forgotten(&self, last: &str) -> bool {
+        let Ok((number, line)) = place(last) else {
+            return false;
+        };
+        let mut lines = self.lines();
+        lines.line(line).is_some_and(|line| number < line.lost)
+    }
+
     /// Goes on after the event `last`, as it was told to the client.
     pub(super) fn resume(self: &Arc<Self>, last: &str) -> Result<Reader, SessionError> {
-        let (number, line) = match last.split_once('/') {
-            Some((number, line)) => (number, line.parse().map_err(|_| SessionError::NoSuchEvent)?),
-            None => (last, COMMON),
-        };
-        let number: u64 = number.parse().map_err(|_| SessionError::NoSuchEvent)?;
+        let (number, line) = place(last)?;
         let mut lines = self.lines();
         let reader = lines.next_reader();
         let on = lines.line(line).ok_or(SessionError::NoSuchEvent)?;
-        if number > on.last {
+        if number > on.last || number < on.lost {
             return Err(SessionError::NoSuchEvent);
         }
         on.sent = number;
@@ -293,6 +301,25 @@ impl Session {
             reader,
             over: false,
         })
+    }
+}
+
+/// The number and the line of an event, as they were told to the client.
+fn place(event: &str) -> Result<(u64, u64), SessionError> {
+    let (number, line) = match event.split_once('/') {
+        Some((number, line)) => (number, line.parse().map_err(|_| SessionError::NoSuchEvent)?),
+        None => (event, COMMON),
+    };
+    let number = number.parse().map_err(|_| SessionError::NoSuchEvent)?;
+    Ok((number, line))
+}
+
+/// How many messages that went out are kept for a client that comes back.
+fn replay(style: Style) -> usize {
+    match style {
+        Style::Streamable => REPLAY,
+        // Its one stream cannot be taken up again.
+        Style::Single => 0,
     }
 }
 
@@ -374,7 +401,7 @@ impl Stream for Reader {
             if let Some(event) = events.find(|event| unsent.contains(&event.number)) {
                 let message = event.message.clone();
                 line.sent = event.number;
-                line.trim();
+                line.trim(replay(this.session.style));
                 return Poll::Ready(Some(message));
             }
         }
