@@ -117,6 +117,7 @@ fn every_flag_in_the_documents_exists() {
         "token header",
         "init",
         "test",
+        "evaluate",
         "doctor",
         "trust",
         "assigner",

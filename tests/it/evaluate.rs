@@ -147,6 +147,69 @@ fn a_wrong_line_is_named_with_what_is_wrong() {
     assert!(directory.err.contains("is no file"), "{directory:?}");
 }
 
+#[test]
+fn a_configured_route_is_measured_by_its_first_choice() {
+    let home = Home::new();
+    let config = home.path().join("config/callboard/config.toml");
+    let text = r#"
+[providers.here]
+wire = "ollama"
+[providers.here.models.c]
+classes = ["simple", "standard"]
+[providers.here.models.s]
+classes = ["complex"]
+
+[routes.work]
+candidates = ["here/c", "here/s"]
+
+[routes.elsewhere]
+candidates = ["here/x"]
+"#;
+    home.write(&config, text);
+    let classed = |id: &str, class: &str, cheap, strong| {
+        let line = line(id, "x", cheap, strong);
+        line.replacen('{', &format!("{{\"class\":\"{class}\","), 1)
+    };
+    let data = [
+        classed("1", "simple", 1.0, 1.0),
+        classed("2", "complex", 0.0, 1.0),
+        classed("3", "standard", 0.0, 1.0),
+        classed("4", "simple", 1.0, 0.0),
+    ]
+    .concat();
+    let done = run(&home, &data, &["--json", "--route", "work"]);
+    let route = figures(&done, "route work");
+    // The complex one goes to the strong model: 1 + 1 + 0 + 1 of 4, at 1 + 10 + 1 + 1 of 40.
+    for (pointer, expected) in [
+        ("/strong_share", 0.25),
+        ("/quality/value", 0.75),
+        ("/cost_micro", 13.0),
+        ("/saved/value", 0.675),
+        ("/gap_recovered/value", 1.0),
+    ] {
+        let actual = route.pointer(pointer).and_then(Value::as_f64).unwrap();
+        assert!(
+            (actual - expected).abs() < 1e-6,
+            "{pointer}: {actual}, not {expected}"
+        );
+    }
+    let unknown = run(&home, &data, &["--route", "nowhere"]);
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown
+            .err
+            .contains("no route nowhere; there are elsewhere, work"),
+        "{}",
+        unknown.err
+    );
+    let astray = run(&home, &data, &["--route", "elsewhere"]);
+    assert!(
+        astray.err.contains("data.jsonl:1: the route elsewhere asks here/x, of which there is no outcome; there are c, s"),
+        "{}",
+        astray.err
+    );
+}
+
 /// Prompts are not kept: a file is read in less memory than it is long.
 #[test]
 fn a_file_larger_than_its_memory_is_read() {

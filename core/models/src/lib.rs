@@ -8,6 +8,7 @@
 mod caps;
 mod duties;
 mod error;
+mod measured;
 mod mending;
 mod models;
 pub mod prices;
@@ -15,5 +16,6 @@ mod settings;
 
 pub use duties::{Done, Duties, tick};
 pub use error::ModelsError;
+pub use measured::measured_route;
 pub use models::{Models, Opening, keeping, this_process};
 pub use settings::{Secrets, Unready, no_secrets};

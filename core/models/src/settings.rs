@@ -182,7 +182,7 @@ fn from_environment(said: &Said, name: &str, environment: &Environment) -> Resul
         })
 }
 
-fn offer(provider: &Said, model: Option<&Model>) -> Offer {
+pub(crate) fn offer(provider: &Said, model: Option<&Model>) -> Offer {
     let region = provider.region.value.clone();
     let Some(model) = model else {
         return Offer {
@@ -238,7 +238,7 @@ fn remote_models<'r>(
     }
 }
 
-fn route(said: &Route) -> RouteSettings {
+pub(crate) fn route(said: &Route) -> RouteSettings {
     RouteSettings {
         strategy: match said.strategy.value.as_str() {
             "smart" => Strategy::Smart,

@@ -172,7 +172,7 @@ fn dispatch(
         Command::Restore(args) => backup::restore(&args, &environment, out),
         Command::Init(args) => init::init(&args, &environment, out),
         Command::Test(args) => test::test(&args, &environment, out),
-        Command::Evaluate(args) => evaluate::evaluate(&args, out),
+        Command::Evaluate(args) => evaluate::evaluate(&args, &environment, out),
         Command::Doctor(args) => doctor::doctor(&args, &environment, out),
         Command::Trust(args) => trust::trust(&args, &environment, out),
         Command::Questions(args) => questions::questions(&args, &environment, out),

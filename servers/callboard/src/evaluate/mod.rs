@@ -5,8 +5,11 @@
 mod show;
 
 use anyhow::{Context, bail};
+use callboard_config::{Config, Environment, Overrides};
 use callboard_limits::{Mode, PriceTable};
-use callboard_routing::evaluate::{Evaluation, Labelled, Survey};
+use callboard_models::measured_route;
+use callboard_models::prices::{Files, in_force};
+use callboard_routing::evaluate::{Asked, Evaluation, Labelled, Survey};
 use callboard_store::{Clock, SystemClock};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -33,6 +36,9 @@ CPT            least share of strong calls that recovers 50 % or 80 % of the gap
 AUC            how well a router tells which prompts the strong model does better; chance: 0.5
 saved at       cost saved, against asking the strong model always, at 90, 95, 100 % of its quality
 
+A route is measured by whom it asks first, all candidates being well: the outcomes of provider/model,
+or of model. Their costs are the means in the data. A cost strategy takes the cheapest by them.
+
 In brackets: the middle 95 % of the figures over resampled prompts.";
 
 /// Arguments of `callboard evaluate`.
@@ -48,6 +54,9 @@ pub struct EvaluateArgs {
     /// The strong model [default: the one with the highest mean score]
     #[arg(long, value_name = "MODEL")]
     strong: Option<String>,
+    /// Also what this route of the configuration would choose first
+    #[arg(long, value_name = "NAME")]
+    route: Option<String>,
     /// For programs
     #[arg(long)]
     json: bool,
@@ -60,8 +69,18 @@ pub struct EvaluateArgs {
 ///
 /// # Errors
 /// A file that can't be read, a line that is no data (named), or models that can't be compared.
-pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let prices = PriceTable::built_in()?;
+pub fn evaluate(
+    args: &EvaluateArgs,
+    environment: &Environment,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let config = Config::for_server(environment, &Overrides::default())?;
+    let prices = in_force(&Files::of(environment, &config)?).table;
+    let route = args
+        .route
+        .as_deref()
+        .map(|name| configured(&config, name, &prices))
+        .transpose()?;
     let now = SystemClock.now_ms();
     // Twice, so that no prompt is kept: first which models there are, then the figures between two of them.
     let mut survey = Survey::default();
@@ -71,7 +90,7 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> anyhow::Result<Exit
     let pair = survey
         .pair(args.cheap.as_deref(), args.strong.as_deref())
         .with_context(|| args.file.display().to_string())?;
-    let mut evaluation = Evaluation::new(pair, None, &survey, args.seed);
+    let mut evaluation = Evaluation::new(pair, route, &survey, args.seed);
     let mut again = 0;
     each_line(&args.file, &prices, now, |_, labelled| {
         again += 1;
@@ -90,6 +109,17 @@ pub fn evaluate(args: &EvaluateArgs, out: &mut dyn Write) -> anyhow::Result<Exit
         show::show(&report, out)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn configured(config: &Config, name: &str, prices: &PriceTable) -> anyhow::Result<Asked> {
+    measured_route(config, name, prices).with_context(|| {
+        let names: Vec<&str> = config.models.routes.keys().map(String::as_str).collect();
+        if names.is_empty() {
+            format!("there is no route {name}: the configuration has none, write a [routes.{name}] in your config.toml")
+        } else {
+            format!("there is no route {name}; there are {}", names.join(", "))
+        }
+    })
 }
 
 fn each_line(
