@@ -6,6 +6,7 @@
 //! over in seconds. Each step is safe to run twice, so two holders at once would do no harm, only work.
 
 use crate::error::ModelsError;
+use crate::learning;
 use crate::mending::{self, Prices};
 use crate::models::{Models, keeping, this_process};
 use callboard_console::ProcessId;
@@ -33,6 +34,8 @@ const ROUNDS: u32 = 50;
 const PRICES_EVERY_MS: i64 = 5_000;
 /// How often old rows are looked for, and prices for calls that have none.
 const SELDOM_MS: i64 = 3_600_000;
+/// How often ended attempts are looked for.
+const LEARNED_EVERY_MS: i64 = 60_000;
 
 /// Does the duties as long as it is held.
 #[derive(Debug)]
@@ -72,6 +75,8 @@ pub struct Done {
     pub lost: usize,
     /// Calls on the board that have a cost now.
     pub priced: usize,
+    /// Attempts of which it is known now which model did them, and what came of it.
+    pub learned: usize,
 }
 
 /// When the seldom things were done last.
@@ -80,6 +85,7 @@ struct Seldom {
     forgot: Option<i64>,
     priced: Option<i64>,
     looked: Option<i64>,
+    learned: Option<i64>,
 }
 
 fn is_due(last: Option<i64>, now: i64, every: i64) -> bool {
@@ -128,7 +134,12 @@ async fn round(models: &Models, seldom: &mut Seldom) -> Result<Done, ModelsError
         .await?;
     let prices = is_due(seldom.priced, now, SELDOM_MS);
     let forgets = is_due(seldom.forgot, now, SELDOM_MS);
-    if !(waiting || holders || prices || forgets) || !take(store, now).await? {
+    let mut learns = is_due(seldom.learned, now, LEARNED_EVERY_MS);
+    if learns {
+        seldom.learned = Some(now);
+        learns = learning::waits(store, now).await?;
+    }
+    if !(waiting || holders || prices || forgets || learns) || !take(store, now).await? {
         return Ok(Done::default());
     }
     let mut done = Done {
@@ -142,6 +153,10 @@ async fn round(models: &Models, seldom: &mut Seldom) -> Result<Done, ModelsError
         seldom.priced = Some(now);
     }
     done.logged = log_ended(models).await?;
+    if learns {
+        // After the log has its rows: they say whose work an attempt was.
+        done.learned = learning::learn(store, models.log(), now).await?;
+    }
     if forgets {
         let retention = keeping(models.config()).retention;
         mending::forget(store, models.log(), now, retention).await?;

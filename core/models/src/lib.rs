@@ -8,6 +8,7 @@
 mod caps;
 mod duties;
 mod error;
+mod learning;
 mod measured;
 mod mending;
 mod models;
@@ -16,6 +17,7 @@ mod settings;
 
 pub use duties::{Done, Duties, tick};
 pub use error::ModelsError;
+pub use learning::learn;
 pub use measured::measured_route;
 pub use models::{Models, Opening, keeping, this_process};
 pub use settings::{Secrets, Unready, no_secrets};
