@@ -22,6 +22,7 @@ const SUBCOMMANDS: [&str; 14] = [
     "doctor",
     "trust",
     "vault",
+    "prices",
     "questions",
     "answer",
 ];

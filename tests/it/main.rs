@@ -21,6 +21,7 @@ mod goldens;
 mod kills;
 mod layering;
 mod leftovers;
+mod models;
 mod over_mcp;
 mod people;
 mod pulls;

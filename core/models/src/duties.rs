@@ -147,7 +147,7 @@ async fn round(models: &Models, seldom: &mut Seldom) -> Result<Done, ModelsError
         ..Done::default()
     };
     if prices {
-        let known = Prices(models.router().settings());
+        let known = Prices::of_models(models);
         let (priced, _) = mending::reprice(store, models.log(), &known).await?;
         done.priced = priced;
         seldom.priced = Some(now);

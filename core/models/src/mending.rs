@@ -2,14 +2,16 @@
 //! For: each step by itself, safe to run twice. Not for: when, or by whom.
 
 use crate::error::ModelsError;
+use crate::models::Models;
 use callboard_console::ProcessId;
 use callboard_limits::{
-    Call, LimitError, Mode, Owner, Priced, call_price, calls_prune, calls_unpriced, expire, owners,
+    Call, LimitError, Mode, Owner, PriceTable, Priced, call_price, calls_prune, calls_unpriced,
+    expire, owners,
 };
-use callboard_routing::engine::Settings;
 use callboard_store::{Store, StoreError};
 use callboard_telemetry::llm::{self, PriceOf, Retention};
 use callboard_telemetry::{CallLog, Tokens};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Calls whose cost is not known that are looked at in one round.
@@ -54,11 +56,24 @@ pub(crate) async fn expire_lost(store: &Store, now: i64) -> Result<usize, LimitE
     Ok(lost)
 }
 
-/// Prices by the names that calls have: a provider's configured name stands for a vendor of the table.
+/// Prices by the names that calls have: a provider's configured name stands for a vendor of the table, whether the
+/// provider can be used now or not.
 #[derive(Clone)]
-pub(crate) struct Prices(pub Arc<Settings>);
+pub(crate) struct Prices {
+    table: Arc<PriceTable>,
+    vendors: Arc<BTreeMap<String, String>>,
+}
 
 impl Prices {
+    pub(crate) fn of_models(models: &Models) -> Prices {
+        let providers = models.config().models.providers.values();
+        let vendors = providers.map(|said| (said.name.clone(), said.prices.value.clone()));
+        Prices {
+            table: Arc::clone(&models.router().settings().prices),
+            vendors: Arc::new(vendors.collect()),
+        }
+    }
+
     fn of(
         &self,
         provider: &str,
@@ -66,14 +81,9 @@ impl Prices {
         at: i64,
         tokens: &Tokens,
     ) -> Option<Priced> {
-        let vendor = self.0.providers.get(provider);
-        let vendor = vendor.map_or(provider, |provider| provider.prices_as.as_str());
+        let vendor = self.vendors.get(provider).map_or(provider, String::as_str);
         let mut models = models.into_iter().flatten();
-        models.find_map(|model| {
-            self.0
-                .prices
-                .cost(vendor, model, at, tokens, Mode::Standard)
-        })
+        models.find_map(|model| self.table.cost(vendor, model, at, tokens, Mode::Standard))
     }
 
     fn of_call(&self, call: &Call) -> Option<Priced> {

@@ -91,17 +91,6 @@ impl Models {
         sync(&opening).await?;
         let marks = files.marks();
         let (prices, built) = Self::made(&opening, &files).await?;
-        for unready in &built.unready {
-            tracing::warn!(
-                "the provider {} is not used: {}",
-                unready.provider,
-                unready.why
-            );
-        }
-        for part in prices.parts.iter().filter(|part| part.unused.is_some()) {
-            let (file, why) = (part.file.as_deref(), part.unused.as_deref());
-            tracing::warn!(?file, "these prices are not used: {}", why.unwrap_or(""));
-        }
         let parts = Parts {
             store: opening.store.clone(),
             log: opening.log.clone(),
@@ -153,6 +142,18 @@ impl Models {
     #[must_use]
     pub fn unready(&self) -> Vec<Unready> {
         self.now(|now| now.unready.clone())
+    }
+
+    /// Warns in the log of each provider and price file that can't be used.
+    pub fn warn(&self) {
+        for Unready { provider, why } in self.unready() {
+            tracing::warn!("the provider {provider} is not used: {why}");
+        }
+        for part in &self.prices().parts {
+            if let (Some(file), Some(why)) = (&part.file, &part.unused) {
+                tracing::warn!("the prices in {} do not count: {why}", file.display());
+            }
+        }
     }
 
     /// The prices in force.

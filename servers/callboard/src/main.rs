@@ -10,6 +10,7 @@ mod evaluate;
 mod example;
 mod hidden;
 mod init;
+mod models;
 mod out;
 mod prices;
 mod questions;

@@ -4,6 +4,7 @@ use crate::{example, show};
 use anyhow::Context as _;
 use callboard_config::{Config, Environment, Overrides, Projects};
 use callboard_crew::{Again, Agent, Crew, Report, Setup, users_vault};
+use callboard_models::Models;
 use callboard_store::actor::{self, Actor};
 use callboard_store::{Clock, Ids, SystemClock};
 use std::io::{IsTerminal as _, Write as _};
@@ -117,6 +118,8 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
         .with_context(|| format!("opening the board {}", board.display()))?;
     let _learning = callboard_crew::learn_secrets(&environment, &config, Some(&store));
     let spans = callboard_crew::send_spans(&environment, &board);
+    let models = crate::models::beside(&environment, &config, root.clone(), &store).await;
+    let duties = models.as_ref().map(Models::keep);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let vault = users_vault(
         &environment,
@@ -146,6 +149,9 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
     actor::spawn(stop_on_signal(stop.clone()));
     let actor = Arc::new(Actor::command(&user, "run"));
     let report = actor::scope(actor, crew.run(stop.clone())).await;
+    if let Some(duties) = duties {
+        duties.end().await;
+    }
     // The listener ends with the last sender.
     drop(crew);
     let _ = tokio::time::timeout(Duration::from_secs(2), shown).await;

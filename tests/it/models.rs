@@ -1,0 +1,166 @@
+//! Models as configured, through the program: what doctor says of them, prices that are brought and undone, limits on
+//! the board, and the duties of a server.
+
+use callboard_limits::{
+    Ask, CallState, Estimate, LimitError, Owner, Subject, call_get, limits_list, reserve,
+};
+use callboard_tests::http::Served;
+use callboard_tests::{Finished, Home, wait_until};
+use serde_json::Value;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(30);
+
+const CONFIG: &str = r#"
+[providers.groq]
+[providers.anthropic]
+key = "${vault:ANTHROPIC}"
+headers = { x-team = "sk-hush" }
+[providers.ollama]
+[routes.cheap]
+candidates = ["ollama/llama3.2:3b", "anthropic/claude-haiku-4-5"]
+[budgets.all]
+day = "5.00"
+"#;
+
+fn home(config: &str) -> Home {
+    let home = Home::new();
+    home.write(&home.path().join("config/callboard/config.toml"), config);
+    home
+}
+
+fn good(done: &Finished) -> &str {
+    assert_eq!(done.code, 0, "{done:?}");
+    &done.out
+}
+
+#[test]
+fn doctor_tells_providers_and_prices_and_no_secret() {
+    let home = home(CONFIG);
+    let done = home.callboard(&["doctor", "--json"]);
+    assert!(!done.out.contains("hush"), "{}", done.out);
+    let told: Value = serde_json::from_str(&done.out).unwrap();
+    let checks = told["checks"].as_array().unwrap();
+    let find = |name: &str| {
+        let mut found = checks.iter().filter(|check| check["name"] == name);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("no {name}: {checks:#?}"))
+    };
+    let groq = find("provider groq");
+    assert_eq!(groq["state"], "missing");
+    assert!(
+        groq["found"]
+            .as_str()
+            .unwrap()
+            .contains("$GROQ_API_KEY is not set")
+    );
+    let anthropic = find("provider anthropic");
+    assert!(
+        anthropic["found"]
+            .as_str()
+            .unwrap()
+            .contains("key ${vault:ANTHROPIC}")
+    );
+    assert_eq!(
+        find("ANTHROPIC")["state"],
+        "missing",
+        "the vault has no such secret"
+    );
+    assert_eq!(find("provider ollama")["state"], "ok");
+    let route = find("route cheap")["found"].as_str().unwrap().to_owned();
+    assert_eq!(
+        route,
+        "sequential: ollama/llama3.2:3b, anthropic/claude-haiku-4-5"
+    );
+    let prices = find("prices")["found"].as_str().unwrap().to_owned();
+    assert!(prices.contains("with the program"), "{prices}");
+    assert!(
+        !home.board().join("board.db").exists(),
+        "looking makes nothing"
+    );
+}
+
+#[test]
+fn prices_come_in_hold_and_are_undone() {
+    let home = home("");
+    let shown = home.callboard(&["prices", "show", "haiku-4-5"]);
+    assert!(good(&shown).contains("claude-haiku-4-5"), "{}", shown.out);
+    let unknown = home.callboard(&["prices", "show", "no-such-model"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains("unknown"), "{}", unknown.err);
+
+    let list = |price: &str| {
+        format!(
+            "version = \"2999-01-01\"\n[[price]]\nprovider = \"acme\"\nmodel = \"one\"\ninput = {price}\noutput = 2.0\nsource = \"x\"\n"
+        )
+    };
+    let file = home.path().join("new.toml");
+    home.write(&file, &list("-1.0"));
+    let refused = home.callboard(&["prices", "update", "new.toml"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("new.toml: line 5"), "{}", refused.err);
+
+    home.write(&file, &list("1.25"));
+    let tried = home.callboard(&["prices", "update", "--dry-run", "new.toml"]);
+    let line = "+ acme/one: $1.25 in, $2.00 out";
+    assert!(good(&tried).contains(line) && tried.out.contains("Nothing was changed"));
+    assert_eq!(home.callboard(&["prices", "show", "acme"]).code, 1);
+
+    let done = home.callboard(&["prices", "update", "new.toml"]);
+    assert!(good(&done).contains(line), "{}", done.out);
+    let shown = home.callboard(&["prices", "show", "acme"]);
+    assert!(good(&shown).contains("$1.25") && shown.out.contains("version 2999-01-01"));
+    let doctor = home.callboard(&["doctor"]);
+    assert!(doctor.out.contains("version 2999-01-01"), "{}", doctor.out);
+
+    let back = home.callboard(&["prices", "undo"]);
+    assert!(good(&back).contains("in force again"), "{}", back.out);
+    assert_eq!(home.callboard(&["prices", "show", "acme"]).code, 1);
+    assert_eq!(home.callboard(&["prices", "undo"]).code, 1);
+}
+
+#[test]
+fn a_server_sets_the_limits_and_does_the_duties() {
+    let home = home(CONFIG);
+    let mut served = Served::at(&home, "127.0.0.1:0");
+    let store = callboard_board::open(&home.board()).unwrap();
+    let limits = store.read_now(|c| limits_list(c)).unwrap();
+    assert_eq!(limits.len(), 1);
+    assert_eq!(
+        (limits[0].amount, limits[0].origin.as_str()),
+        (5_000_000, "config")
+    );
+    // A call of a process that is gone: no process has this start.
+    let ask = Ask {
+        call: "c_lost".to_owned(),
+        subject: Subject {
+            provider: Some("groq".to_owned()),
+            model: Some("m".to_owned()),
+            ..Subject::default()
+        },
+        owner: Owner { pid: 1, start: 1 },
+        until: i64::MAX,
+        estimate: Estimate::default(),
+        detail: "{}".to_owned(),
+    };
+    let held: Result<_, LimitError> = store.write_blocking(move |c| reserve(c, 1, &ask));
+    held.unwrap();
+    let ended = wait_until(LONG, || {
+        let call = store.read_now(|c| call_get(c, "c_lost")).unwrap();
+        call.state == CallState::Expired
+    });
+    assert!(ended, "nobody ended it");
+    let log = callboard_telemetry::open_events(&home.board()).unwrap();
+    let logged = wait_until(LONG, || {
+        let row = log.read_now(|c| callboard_telemetry::llm::llm_call(c, "c_lost"));
+        row.unwrap().is_some()
+    });
+    assert!(logged, "it has no row");
+    served.terminate();
+    let (code, err) = served.ended();
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("the provider groq is not used"), "{err}");
+    assert!(err.contains("callboard vault set"), "{err}");
+    assert!(!err.contains("hush"), "{err}");
+}
