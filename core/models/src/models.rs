@@ -4,13 +4,13 @@ use crate::caps;
 use crate::duties::{self, Duties};
 use crate::error::ModelsError;
 use crate::prices::{self, Files, InForce};
-use crate::settings::{Around, Built, Secrets, Unready, build, privacy};
+use crate::settings::{Around, Built, Secrets, Unready, build, no_secrets, privacy};
 use callboard_config::{Config, ConfigError, Environment, ModelName};
 use callboard_console::ProcessId;
 use callboard_limits::{LimitError, Owner, limits_sync};
 use callboard_routing::engine::{Parts, Router};
 use callboard_store::actor::{self, Actor};
-use callboard_store::{Clock, Store};
+use callboard_store::{Clock, Store, SystemClock};
 use callboard_telemetry::llm::Retention;
 use callboard_telemetry::{CallLog, Keeping};
 use std::path::PathBuf;
@@ -33,6 +33,22 @@ pub struct Opening {
     pub clock: Arc<dyn Clock>,
     /// How secrets are had.
     pub secrets: Secrets,
+}
+
+impl Opening {
+    /// On a board of this process, as its configuration says; without keys.
+    #[must_use]
+    pub fn new(environment: &Environment, config: &Config, store: &Store) -> Self {
+        Opening {
+            environment: environment.clone(),
+            config: config.clone(),
+            project: environment.project_root(),
+            store: store.clone(),
+            log: CallLog::keeping(&config.board, keeping(config)),
+            clock: Arc::new(SystemClock),
+            secrets: no_secrets(),
+        }
+    }
 }
 
 /// The models as configured. Clones share everything.
@@ -110,6 +126,14 @@ impl Models {
         Ok(Models {
             inner: Arc::new(inner),
         })
+    }
+
+    /// As [`Models::open`], for who has other work to do beside: what is wrong is told in the log.
+    pub async fn try_open(opening: Opening) -> Option<Models> {
+        let opened = Models::open(opening).await;
+        opened
+            .inspect_err(|error| tracing::warn!("the configured models are not used: {error}"))
+            .ok()
     }
 
     /// Reads prices and fills in keys. That may wait for a vault's passphrase, which is a third of a second of pure

@@ -3,9 +3,8 @@
 
 use callboard_config::{Config, Environment};
 use callboard_crew::{look_up, users_vault};
-use callboard_models::{Models, Opening, Secrets, keeping, no_secrets};
+use callboard_models::{Models, Opening};
 use callboard_store::{Store, SystemClock};
-use callboard_telemetry::CallLog;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,8 +16,11 @@ pub(crate) async fn serving(
 ) -> Option<Models> {
     // Nobody sits at this process, so no passphrase is asked for on a terminal.
     let vault = users_vault(environment, config, Arc::new(SystemClock), None);
-    let project = environment.project_root();
-    let models = open(environment, config, project, store, look_up(vault)).await?;
+    let opening = Opening {
+        secrets: look_up(vault),
+        ..Opening::new(environment, config, store)
+    };
+    let models = Models::try_open(opening).await?;
     models.warn();
     Some(models)
 }
@@ -30,30 +32,9 @@ pub(crate) async fn beside(
     root: PathBuf,
     store: &Store,
 ) -> Option<Models> {
-    open(environment, config, Some(root), store, no_secrets()).await
-}
-
-/// What is wrong is told and stops nothing else.
-async fn open(
-    environment: &Environment,
-    config: &Config,
-    project: Option<PathBuf>,
-    store: &Store,
-    secrets: Secrets,
-) -> Option<Models> {
     let opening = Opening {
-        environment: environment.clone(),
-        config: config.clone(),
-        project,
-        store: store.clone(),
-        log: CallLog::keeping(&config.board, keeping(config)),
-        clock: Arc::new(SystemClock),
-        secrets,
+        project: Some(root),
+        ..Opening::new(environment, config, store)
     };
-    Models::open(opening)
-        .await
-        .inspect_err(|error| {
-            tracing::warn!("the models of the configuration are not used: {error}")
-        })
-        .ok()
+    Models::try_open(opening).await
 }

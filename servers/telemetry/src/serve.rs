@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use callboard_config::{Config, Environment, LogStyle};
 use callboard_mcp::{Caller, Memory, Server, ServerSpec};
 use callboard_models::prices::{Files, in_force};
+use callboard_models::{Models, Opening};
 use callboard_store::{Store, SystemClock};
 use callboard_telemetry::audit::Refusals;
 use callboard_telemetry::{CallLog, LogFormat, init_tracing};
@@ -67,8 +68,14 @@ pub fn serve(environment: Environment, config: Config) -> anyhow::Result<()> {
         let store = open(&config.board)?;
         let _learning = callboard_crew::learn_secrets(&environment, &config, Some(&store));
         let spans = callboard_crew::send_spans(&environment, &config.board);
+        // What is told is what has been copied, priced and forgotten, so this process sees to it too.
+        let models = Models::try_open(Opening::new(&environment, &config, &store)).await;
+        let duties = models.as_ref().map(Models::keep);
         let server = over(store, &environment, &config)?;
         let served = callboard_mcp::serve_stdio(server).await;
+        if let Some(duties) = duties {
+            duties.end().await;
+        }
         spans.finish().await;
         Ok::<_, anyhow::Error>(served?)
     })?
