@@ -164,3 +164,24 @@ fn a_server_sets_the_limits_and_does_the_duties() {
     assert!(err.contains("callboard vault set"), "{err}");
     assert!(!err.contains("hush"), "{err}");
 }
+
+#[test]
+fn who_hands_out_work_on_stdio_has_the_limits_before_its_first_answer() {
+    let home = home(CONFIG);
+    let mut assigner = home.server("assigner").hello();
+    let store = callboard_board::open(&home.board()).unwrap();
+    let amounts = || {
+        let limits = store.read_now(|c| limits_list(c)).unwrap();
+        limits.iter().map(|limit| limit.amount).collect::<Vec<_>>()
+    };
+    assert_eq!(amounts(), [5_000_000]);
+    assigner.close();
+    assert_eq!(assigner.ended().0, 0);
+
+    let changed = CONFIG.replace("5.00", "7.50");
+    home.write(&home.path().join("config/callboard/config.toml"), &changed);
+    let mut again = home.server("assigner").hello();
+    assert_eq!(amounts(), [7_500_000]);
+    again.close();
+    assert_eq!(again.ended().0, 0);
+}

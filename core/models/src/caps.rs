@@ -1,10 +1,41 @@
 //! Budgets and limits of the configuration as rows of the board.
-//! For: the rows, and whose they are. Not for: counting.
+//! For: the rows, whose they are, and putting them there. Not for: counting.
 
-use callboard_config::{Cap, Models as Said};
-use callboard_limits::{EACH, Limit, Resource, Scope, Span, Unpriced};
+use callboard_config::{Cap, Config, Models as Said};
+use callboard_limits::{EACH, Limit, LimitError, Resource, Scope, Span, Unpriced, limits_sync};
+use callboard_store::actor::{self, Actor};
+use callboard_store::{Clock, Store, SystemClock};
 use sha2::{Digest, Sha256};
 use std::path::Path;
+use std::sync::Arc;
+
+/// Makes the limits of the board what the configuration says: all that whoever hands out work needs of the models,
+/// without prices or keys. Every process does: what is so already is not written.
+///
+/// # Errors
+/// Where the board does not answer.
+pub async fn set_limits(
+    config: &Config,
+    project: Option<&Path>,
+    store: &Store,
+    now: i64,
+) -> Result<(), LimitError> {
+    let limits = limits(&config.models, project);
+    let writing = store.write(move |c| {
+        limits
+            .iter()
+            .try_for_each(|(origin, limits)| limits_sync(c, now, origin, limits).map(drop))
+    });
+    actor::scope(Arc::new(Actor::program("configuration")), writing).await
+}
+
+/// As [`set_limits`], for who has other work to do beside: what is wrong is told in the log.
+pub async fn try_set_limits(config: &Config, project: Option<&Path>, store: &Store) {
+    let set = set_limits(config, project, store, SystemClock.now_ms()).await;
+    if let Err(error) = set {
+        tracing::warn!("the board does not have the configured limits: {error}");
+    }
+}
 
 /// The origin of what the user's own configuration says.
 pub(crate) const USERS: &str = "config";

@@ -2,7 +2,7 @@
 //!
 //! For: turning [`callboard_config::Config`] into a [`Router`](callboard_routing::engine::Router) over a board
 //! ([`Models::open`]); prices that the user brought ([`prices`]); and what has to be done beside calls by somebody
-//! ([`Models::keep`]). Not for: reading configuration, opening a vault (the caller hands in how secrets are had), or
+//! ([`Models::keep`]). Whoever hands out work and calls no model needs only the limits: [`set_limits`]. Not for: reading configuration, opening a vault (the caller hands in how secrets are had), or
 //! deciding who is asked.
 
 mod caps;
@@ -15,6 +15,7 @@ mod models;
 pub mod prices;
 mod settings;
 
+pub use caps::{set_limits, try_set_limits};
 pub use duties::{Done, Duties, tick};
 pub use error::ModelsError;
 pub use learning::learn;

@@ -1,15 +1,15 @@
 //! The models of one process on a board.
 
-use crate::caps;
+use crate::caps::set_limits;
 use crate::duties::{self, Duties};
 use crate::error::ModelsError;
 use crate::prices::{self, Files, InForce};
 use crate::settings::{Around, Built, Secrets, Unready, build, no_secrets, privacy};
 use callboard_config::{Config, ConfigError, Environment, ModelName};
 use callboard_console::ProcessId;
-use callboard_limits::{LimitError, Owner, limits_sync};
+use callboard_limits::Owner;
 use callboard_routing::engine::{Parts, Router};
-use callboard_store::actor::{self, Actor};
+use callboard_store::actor;
 use callboard_store::{Clock, Store, SystemClock};
 use callboard_telemetry::llm::Retention;
 use callboard_telemetry::{CallLog, Keeping};
@@ -104,7 +104,14 @@ impl Models {
     /// Where the board does not answer, or there is no data directory.
     pub async fn open(opening: Opening) -> Result<Models, ModelsError> {
         let files = Files::of(&opening.environment, &opening.config).map_err(no_place)?;
-        sync(&opening).await?;
+        let project = opening.project.as_deref();
+        set_limits(
+            &opening.config,
+            project,
+            &opening.store,
+            opening.clock.now_ms(),
+        )
+        .await?;
         let marks = files.marks();
         let (prices, built) = Self::made(&opening, &files).await?;
         let parts = Parts {
@@ -247,18 +254,6 @@ impl Models {
             .unwrap_or_else(PoisonError::into_inner);
         look(&mut now)
     }
-}
-
-/// Makes the limits of the board what the configuration says. Every process does: what is so already is not written.
-async fn sync(opening: &Opening) -> Result<(), LimitError> {
-    let now = opening.clock.now_ms();
-    let limits = caps::limits(&opening.config.models, opening.project.as_deref());
-    let writing = opening.store.write(move |c| {
-        limits
-            .iter()
-            .try_for_each(|(origin, limits)| limits_sync(c, now, origin, limits).map(drop))
-    });
-    actor::scope(Arc::new(Actor::program("configuration")), writing).await
 }
 
 fn no_place(error: ConfigError) -> ModelsError {

@@ -86,6 +86,8 @@ pub async fn serve_stdio(environment: Environment, config: Config) -> anyhow::Re
     let state = open(&config.board.value)?;
     let _learning = learn_secrets(&environment, &config, Some(state.store()));
     let spans = send_spans(&environment, &config.board);
+    let project = environment.project_root();
+    callboard_models::try_set_limits(&config, project.as_deref(), state.store()).await;
     let server = over(state, &environment, &config);
     let served = callboard_mcp::serve_stdio(server).await;
     spans.finish().await;

@@ -32,7 +32,9 @@ pub(crate) async fn open(
         secrets: secrets(environment, config, clock),
     };
     let models = Models::open(opening).await;
-    models.context("opening the models of the configuration")
+    let models = models.context("opening the models of the configuration")?;
+    models.warn();
+    Ok(models)
 }
 
 /// The vault of the user who runs this process; nobody is there to be asked for its passphrase.

@@ -193,6 +193,8 @@ async fn begin(
     };
     let again = if retry { Again::Retry } else { Again::Leave };
     let crew = server.crew(place, agent, again, chosen).await?;
+    let board = server.board(place).await?;
+    callboard_models::try_set_limits(&place.config, Some(&place.root), &board).await;
     let id = server.next_run_id();
     // Before it begins: a run of which nobody can tell who wanted it must not be.
     let detail = [
