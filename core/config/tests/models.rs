@@ -113,6 +113,7 @@ regions = ["us", "eu"]
 max_cost = "0.50"
 class = "standard"
 roles = { reviewer = "complex", scribe = "simple" }
+learn = 5
 
 [routes.private]
 candidates = ["ollama/llama3.2:3b", "attic/qwen3:32b"]
@@ -211,6 +212,7 @@ fn a_full_configuration_is_read() {
         ("routes.default.max_cost", "$0.50"),
         ("routes.default.class", "standard"),
         ("routes.default.roles", "reviewer=complex scribe=simple"),
+        ("routes.default.learn", "5"),
         ("routes.private.privacy", "local-only"),
         (
             "budgets.all.day",
@@ -424,6 +426,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[routes.r]\ncandidates = [\"ollama/a\"]\nroles = { dev = \"hard\" }\n",
         "5: routes.r.roles.dev",
         "simple, standard, complex",
+    ),
+    (
+        "[routes.r]\ncandidates = [\"ollama/a\"]\nlearn = 51\n",
+        "5: routes.r.learn",
+        "a whole number from 0 to 50",
     ),
     (
         "[llm]\ndefault_route = \"r\"\n",

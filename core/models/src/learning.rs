@@ -5,7 +5,7 @@ use crate::error::ModelsError;
 use callboard_limits::{
     LearnCursor, LimitError, RouteOutcome, outcomes_cursor, outcomes_prune, outcomes_record,
 };
-use callboard_routing::bandit::credit;
+use callboard_routing::bandit::{COUNTED_MS, credit};
 use callboard_scheduling::{Ended, Outcome, SchedulingError, attempts_ended};
 use callboard_store::{Store, StoreError};
 use callboard_telemetry::CallLog;
@@ -18,8 +18,6 @@ const SETTLED_MS: i64 = 60_000;
 const AT_ONCE: u32 = 100;
 /// Transactions of one round at most, so that a round ends.
 const ROUNDS: u32 = 20;
-/// How long an outcome counts: 90 days, as long as rows of calls are kept.
-const KEPT_MS: i64 = 90 * 86_400_000;
 
 /// Whether an attempt ended that was not looked at.
 pub(crate) async fn waits(store: &Store, now: i64) -> Result<bool, ModelsError> {
@@ -51,7 +49,7 @@ pub async fn learn(store: &Store, log: &CallLog, now: i64) -> Result<usize, Mode
         let written: Result<(), LimitError> = store
             .write(move |c| {
                 outcomes_record(c, &outcomes, cursor)?;
-                outcomes_prune(c, now.saturating_sub(KEPT_MS), AT_ONCE).map(|_| ())
+                outcomes_prune(c, now.saturating_sub(COUNTED_MS), AT_ONCE).map(|_| ())
             })
             .await;
         written?;

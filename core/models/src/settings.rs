@@ -5,6 +5,7 @@
 use callboard_config::{Config, Environment, Model, Provider as Said, Route, Template};
 use callboard_limits::PriceTable;
 use callboard_redact::Secret;
+use callboard_routing::bandit::Policy;
 use callboard_routing::engine::{Patience, Provider, RouteSettings, Settings, Target};
 use callboard_routing::route::{Offer, Privacy, Strategy, TaskClass};
 use callboard_routing::upstream::{Deadlines, Endpoint, Upstream};
@@ -265,7 +266,17 @@ pub(crate) fn route(said: &Route) -> RouteSettings {
             .filter_map(|(role, word)| Some((role.clone(), class(word)?)))
             .collect(),
         escalate: None,
+        learn: learns(said.learn.value),
     }
+}
+
+/// The percentage of tasks that explore; 0: nothing is learned.
+fn learns(percent: u32) -> Option<Policy> {
+    let explore = u16::try_from(percent).ok()?.saturating_mul(10);
+    (explore > 0).then(|| Policy {
+        explore,
+        ..Policy::default()
+    })
 }
 
 fn class(word: &str) -> Option<TaskClass> {

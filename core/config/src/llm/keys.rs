@@ -209,6 +209,13 @@ const ROUTES: &[Key] = &[
         "none",
         "How hard the work of a role is, for requests that name the role and not the class.",
     ),
+    needed(
+        "routes.<name>.learn",
+        Kind::Number(0, 50),
+        "0: nothing is learned",
+        "From what came of tasks: of the candidates that do a class of them about as well as the best, the cheapest comes \
+         first. The number is the percentage of tasks that try another one.",
+    ),
 ];
 
 const MONEY: &[Key] = &[

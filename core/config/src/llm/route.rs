@@ -28,6 +28,8 @@ pub struct Route {
     pub class: Setting<Option<String>>,
     /// How hard the work of a role is: simple, standard or complex.
     pub roles: BTreeMap<String, String>,
+    /// The percentage of tasks that try another candidate than the one learned to be best; 0: nothing is learned.
+    pub learn: Setting<u32>,
 }
 
 /// A model of a provider.
@@ -77,6 +79,7 @@ impl Route {
             max_cost: take.money(&key("max_cost")),
             class: take.text(&key("class")),
             roles: take.texts(&key("roles")),
+            learn: take.number(&key("learn"), 0),
             candidates: said.map(|words| {
                 let words = words.unwrap_or_default();
                 words

@@ -143,6 +143,9 @@ fn route_rows(rows: &mut Rows, route: &Route) {
         let source = route.candidates.source.clone();
         rows.push((key("roles"), roles.join(" "), source));
     }
+    if route.learn.source != Source::Default {
+        rows.push(row(&key("learn"), &route.learn, u32::to_string));
+    }
 }
 
 fn cap_row(cap: &Cap) -> (String, String, Source) {

@@ -14,7 +14,8 @@
 //! 3. The good come first, the cheapest of them before the others; then those not yet judged, as they stood; then the
 //!    rest, the best of them first. While nobody is judged, everybody stays in place.
 //! 4. With the chance [`Policy::explore`], another than the first is put before it, each as likely as any other. It never
-//!    falls below [`LEAST_EXPLORED`]: who is never tried is never learned about, and models change.
+//!    falls below [`LEAST_EXPLORED`]: who is never tried is never learned about, and models change. The chance is the
+//!    task's ([`Chance::of`]): all of its calls go the same way, or no model would have done the task.
 //!
 //! An attempt counts for the model that gave at least two thirds of the answers it used ([`credit`]): as succeeded when the
 //! task was done, as failed when the attempt failed or ran out of time. What was interrupted, given back, cancelled, or
@@ -31,13 +32,16 @@ mod tests;
 pub use credit::{CREDITED, Credit, credit};
 pub use rule::{order, relearn};
 
+use crate::evaluate::Dice;
 use callboard_telemetry::MicroDollars;
 use serde::{Deserialize, Serialize};
 
-/// The least chance of exploring.
-pub const LEAST_EXPLORED: f64 = 0.01;
-/// The greatest: more would not be following what was learned.
-pub const MOST_EXPLORED: f64 = 0.5;
+/// The least chance of exploring, in thousandths.
+pub const LEAST_EXPLORED: u16 = 10;
+/// The greatest, in thousandths: more would not be following what was learned.
+pub const MOST_EXPLORED: u16 = 500;
+/// How long what came of an attempt counts, in milliseconds: 90 days, as long as rows of calls are kept. Models change.
+pub const COUNTED_MS: i64 = 90 * 86_400_000;
 
 /// Attempts at tasks of one class that a candidate did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,37 +85,34 @@ pub struct Arm {
 }
 
 /// How much is learned and how much is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
-    /// The chance that another than the first is tried, [`LEAST_EXPLORED`] to [`MOST_EXPLORED`].
-    pub explore: f64,
+    /// The chance that another than the first is tried, in thousandths, [`LEAST_EXPLORED`] to [`MOST_EXPLORED`].
+    pub explore: u16,
     /// Tasks before a candidate is judged.
     pub least: u64,
-    /// The success rate below which nobody is put first.
-    pub floor: f64,
-    /// How far behind the best, as a rate, still counts as good.
-    pub margin: f64,
+    /// The success rate below which nobody is put first, in thousandths.
+    pub floor: u16,
+    /// How far behind the best still counts as good, in thousandths of tasks.
+    pub margin: u16,
 }
 
 impl Default for Policy {
     fn default() -> Self {
         Policy {
-            explore: 0.05,
+            explore: 50,
             least: 10,
-            floor: 0.5,
-            margin: 0.05,
+            floor: 500,
+            margin: 50,
         }
     }
 }
 
 impl Policy {
-    /// The chance of exploring, within its bounds.
+    /// The chance of exploring in thousandths, within its bounds.
     #[must_use]
-    pub fn explores(&self) -> f64 {
-        if self.explore.is_nan() {
-            return LEAST_EXPLORED;
-        }
+    pub fn explores(&self) -> u16 {
         self.explore.clamp(LEAST_EXPLORED, MOST_EXPLORED)
     }
 }
@@ -126,9 +127,23 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// Nobody is tried: what a dry run shows.
+    /// Nobody is tried.
     pub const NONE: Chance = Chance {
         whether: 1.0,
         whom: 0.0,
     };
+
+    /// The same for all calls of a task by a route, so that the task is the work of one model and says something about
+    /// it. A call for no task says nothing about anybody, so nobody is tried for it.
+    #[must_use]
+    pub fn of(route: &str, task: Option<&str>) -> Chance {
+        let Some(task) = task else {
+            return Chance::NONE;
+        };
+        let mut dice = Dice::of(&[route, task]);
+        Chance {
+            whether: dice.unit(),
+            whom: dice.unit(),
+        }
+    }
 }

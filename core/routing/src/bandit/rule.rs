@@ -25,7 +25,7 @@ pub fn order(arms: &[Arm], class: TaskClass, policy: &Policy, chance: Chance) ->
         let rate = arm.tally.rate_at_best();
         if !is_judged(arm, policy) {
             Rank::Unjudged
-        } else if rate >= policy.floor && rate >= best - policy.margin {
+        } else if rate >= share(policy.floor) && rate >= best - share(policy.margin) {
             Rank::Good
         } else {
             Rank::Worse
@@ -49,11 +49,11 @@ pub fn order(arms: &[Arm], class: TaskClass, policy: &Policy, chance: Chance) ->
             why: reason(&arms[at], rank(&arms[at]), class, policy),
         })
         .collect();
-    if choices.len() > 1 && chance.whether < policy.explores() {
+    if choices.len() > 1 && chance.whether < share(policy.explores()) {
         let tried = 1 + place_of(chance.whom, choices.len() - 1);
         let mut tried = choices.remove(tried);
-        let share = percent(policy.explores());
-        tried.why = format!("explored, as {share} of the calls are; {}", tried.why);
+        let percent = percent(policy.explores());
+        tried.why = format!("explored, as {percent} of the tasks are; {}", tried.why);
         choices.insert(0, tried);
     }
     choices
@@ -119,15 +119,22 @@ fn reason(arm: &Arm, rank: Rank, class: TaskClass, policy: &Policy) -> String {
         }
         Rank::Unjudged if tried == 0 => format!("no {class} task was tried with it"),
         Rank::Unjudged => format!("{seen}, too few to judge (of {})", policy.least),
-        Rank::Worse if arm.tally.rate_at_best() < policy.floor => {
+        Rank::Worse if arm.tally.rate_at_best() < share(policy.floor) => {
             format!("{seen}, fewer than {}", percent(policy.floor))
         }
         Rank::Worse => format!("{seen}, worse than the best"),
     }
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
+fn share(thousandths: u16) -> f64 {
+    f64::from(thousandths) / 1_000.0
+}
+
+fn percent(thousandths: u16) -> String {
+    match (thousandths / 10, thousandths % 10) {
+        (whole, 0) => format!("{whole} %"),
+        (whole, tenth) => format!("{whole}.{tenth} %"),
+    }
 }
 
 /// Which of so many a number from 0 to 1 means.

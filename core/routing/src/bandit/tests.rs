@@ -90,15 +90,42 @@ fn exploring_tries_each_other_one_and_never_stops() {
     assert!(
         with(0.0, 0.99)[0]
             .why
-            .starts_with("explored, as 5 % of the calls are; 0 of 40 simple tasks succeeded"),
+            .starts_with("explored, as 5 % of the tasks are; 0 of 40 simple tasks succeeded"),
     );
-    for explore in [0.0, -1.0, f64::NAN] {
-        let never = Policy {
+    let of = |explore| {
+        let policy = Policy {
             explore,
             ..Policy::default()
         };
-        assert!((never.explores() - LEAST_EXPLORED).abs() < 1e-12);
+        policy.explores()
+    };
+    assert_eq!([of(0), of(25), of(999)], [10, 25, 500]);
+}
+
+#[test]
+fn a_task_explores_with_all_of_its_calls_and_few_tasks_do() {
+    let arms = [arm(40, 0, 1), arm(40, 0, 2), arm(40, 0, 3)];
+    let policy = Policy {
+        explore: 0,
+        ..Policy::default()
+    };
+    let first = |chance| order(&arms, TaskClass::Simple, &policy, chance)[0].at;
+    let mut firsts = [0; 3];
+    for task in 0..100_000 {
+        let task = format!("t_{task}");
+        let chance = Chance::of("r", Some(&task));
+        firsts[first(chance)] += 1;
+        assert_eq!(chance, Chance::of("r", Some(&task)));
     }
+    // The floor is 1 % of them, half of it for each of the others: 500, give or take three standard errors.
+    assert!(
+        firsts[1..].iter().all(|count| (433..=567).contains(count)),
+        "{firsts:?}"
+    );
+    // The other route's tasks are other ones.
+    let differs = |task: &str| Chance::of("r", Some(task)) != Chance::of("s", Some(task));
+    assert!(differs("t_1") && differs("t_2"));
+    assert_eq!(Chance::of("r", None), Chance::NONE);
 }
 
 #[test]

@@ -161,6 +161,7 @@ impl Router {
                 model: target.model.clone(),
             },
             terms: Terms {
+                class: run.explained.need.class,
                 within_ms: left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
                 ..Terms::default()
             },

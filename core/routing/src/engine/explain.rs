@@ -2,8 +2,8 @@
 //! For: one look at the board before a call, and the same as an answer for people. Not for: asking anybody.
 
 use callboard_limits::{
-    BreakerState, Denied, Estimate, Factor, Frees, LimitError, Mode, PriceTable, Subject,
-    Target as Broken, breaker_get, factor_get, reservation_try,
+    BreakerState, Denied, Estimate, Factor, Frees, LimitError, Mode, PriceTable, RouteTally,
+    Subject, Target as Broken, breaker_get, factor_get, outcomes_tally, reservation_try,
 };
 use callboard_store::Conn;
 use callboard_telemetry::Tokens;
@@ -13,8 +13,11 @@ use super::estimate;
 use super::health::Known;
 use super::settings::{Provider, RouteSettings, Settings, Target};
 use super::{CallError, Wanted};
+use crate::bandit::{COUNTED_MS, Chance, Policy, Tally, relearn};
 use crate::chat::Chat;
-use crate::route::{Candidate, Decision, Health, Need, Privacy, Route, Strategy, Window, decide};
+use crate::route::{
+    Candidate, Decision, Health, Need, Privacy, Route, Strategy, TaskClass, Window, decide,
+};
 
 /// A decision and all that it was made from. Nothing was written, and nobody was asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +73,8 @@ pub(super) struct Chain<'a> {
     pub(super) name: String,
     pub(super) strategy: Strategy,
     pub(super) members: Vec<(Target, &'a Provider)>,
+    /// Whether the order is learned, and how.
+    pub(super) learn: Option<Policy>,
 }
 
 impl Settings {
@@ -90,6 +95,7 @@ impl Settings {
                 name: name.to_owned(),
                 strategy: route.strategy,
                 members: members?,
+                learn: route.learn,
             };
             Ok((chain, Some(route)))
         };
@@ -102,6 +108,7 @@ impl Settings {
                     name: target.to_string(),
                     strategy: Strategy::Sequential,
                     members: vec![(target, self.provider(provider)?)],
+                    learn: None,
                 };
                 Ok((chain, None))
             }
@@ -232,7 +239,10 @@ pub(super) fn considered(
             .map(|considered| considered.candidate.clone())
             .collect(),
     };
-    let decision = decide(&route, &need);
+    let mut decision = decide(&route, &need);
+    if let Some(policy) = &chain.learn {
+        decision = learned(c, now, policy, &route, decision, need.class, who)?;
+    }
     Ok(Explained {
         route: route.name,
         strategy: route.strategy,
@@ -240,6 +250,29 @@ pub(super) fn considered(
         candidates,
         decision,
     })
+}
+
+/// The decision in the order that the board's tasks of this class have taught.
+fn learned(
+    c: &mut dyn Conn,
+    now: i64,
+    policy: &Policy,
+    route: &Route,
+    decision: Decision,
+    class: Option<TaskClass>,
+    who: &Who,
+) -> Result<Decision, LimitError> {
+    let tallies = match class {
+        Some(class) => outcomes_tally(c, class.as_str(), now.saturating_sub(COUNTED_MS))?,
+        None => return Ok(decision),
+    };
+    let tally = |candidate: &Candidate| {
+        let key = (candidate.provider.clone(), candidate.model.clone());
+        let RouteTally { succeeded, failed } = tallies.get(&key).copied().unwrap_or_default();
+        Tally { succeeded, failed }
+    };
+    let chance = Chance::of(&route.name, who.task.as_deref());
+    Ok(relearn(route, decision, class, tally, policy, chance))
 }
 
 /// A model with its prices.

@@ -17,6 +17,7 @@ use super::settings::Settings;
 use super::used::Ended;
 use super::{Target, Who};
 use crate::check::{Check, Unmet};
+use crate::evaluate::Dice;
 use crate::failure::{Failure, FailureKind};
 use crate::route::{Rejection, Route, TaskClass, decide};
 
@@ -45,6 +46,8 @@ pub(super) struct Run {
     pub(super) warnings: Vec<Standing>,
     /// What a whole answer has to be.
     pub(super) check: Option<Check>,
+    /// How hard the work was said to be; whoever is asked in the end may be meant for harder work.
+    class: Option<TaskClass>,
     /// Since when the next attempt waits for its turn.
     since: Instant,
 }
@@ -66,6 +69,7 @@ pub(super) struct Start {
 impl Run {
     pub(super) fn new(start: Start) -> Run {
         let within = start.explained.need.within_ms.map(Duration::from_millis);
+        let class = start.explained.need.class;
         Run {
             patience: start.patience.unwrap_or(start.settings.patience),
             deadline: within.and_then(|within| start.began.checked_add(within)),
@@ -84,6 +88,7 @@ impl Run {
             turned: Vec::new(),
             warnings: Vec::new(),
             check: None,
+            class,
             since: start.began,
         }
     }
@@ -171,12 +176,26 @@ impl Run {
         u32::try_from(hops).unwrap_or(u32::MAX)
     }
 
-    /// Why this one is asked: the whole decision with the first attempt, what failed before with later ones.
+    /// Why this one is asked: the whole decision with the first attempt, what failed before with later ones. The class
+    /// is in all of them: by the rows it is told whose work a task was.
     fn reasons(&self) -> serde_json::Value {
-        if let Some(before) = self.hops.last() {
-            let why = before.unmet.as_ref().map(Unmet::as_str);
-            return json!({ "after": before.call, "failed": why.unwrap_or(before.kind.as_str()) });
+        let mut reasons = match self.hops.last() {
+            Some(before) => {
+                let why = before.unmet.as_ref().map(Unmet::as_str);
+                json!({ "after": before.call, "failed": why.unwrap_or(before.kind.as_str()) })
+            }
+            None => self.decided(),
+        };
+        if let Some(class) = self.class {
+            reasons["class"] = class.as_str().into();
         }
+        if let Some(class) = self.explained.decision.raised_to {
+            reasons["raised_to"] = class.as_str().into();
+        }
+        reasons
+    }
+
+    fn decided(&self) -> serde_json::Value {
         let name = |at: usize| self.explained.candidates[at].target().to_string();
         let decision = &self.explained.decision;
         let order: Vec<_> = decision
@@ -199,12 +218,6 @@ impl Run {
         let mut reasons = json!({ "strategy": self.explained.strategy.as_str(), "order": order });
         if !rejected.is_empty() {
             reasons["rejected"] = rejected.into();
-        }
-        if let Some(class) = self.explained.need.class {
-            reasons["class"] = class.as_str().into();
-        }
-        if let Some(class) = decision.raised_to {
-            reasons["raised_to"] = class.as_str().into();
         }
         reasons
     }
@@ -399,11 +412,7 @@ fn only_limits(
 
 /// 0 to 999, another one for each call.
 fn jitter(call: &str) -> u64 {
-    // FNV-1a; the ends of ids are random.
-    let hash = call.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    hash % 1_000
+    u64::try_from(Dice::of(&[call]).below(1_000)).unwrap_or(0)
 }
 
 /// The time for the whole call was over before anything was asked.

@@ -10,6 +10,7 @@ use callboard_store::{Clock, Store};
 use callboard_telemetry::{CallLog, MicroDollars, llm};
 
 use super::Patience;
+use crate::bandit::Policy;
 use crate::route::{Offer, Privacy, Strategy, TaskClass};
 use crate::upstream::Upstream;
 
@@ -93,6 +94,8 @@ pub struct RouteSettings {
     pub roles: BTreeMap<String, TaskClass>,
     /// Whether an answer that will not do is asked for again, of the next candidate; `None`: the first answer counts.
     pub escalate: Option<Escalate>,
+    /// How the order is learned from what came of tasks; `None`: it is not.
+    pub learn: Option<Policy>,
 }
 
 /// When an answer will not do: where that can be seen from the request, and where its model says so itself.

@@ -12,6 +12,16 @@ impl Dice {
         Dice(seed)
     }
 
+    /// The stream of these words (their hash is FNV-1a).
+    #[must_use]
+    pub fn of(words: &[&str]) -> Dice {
+        // A byte that is in no text ends each word.
+        let bytes = words.iter().flat_map(|word| word.bytes().chain([0xff]));
+        Dice(bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        }))
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -11,5 +11,6 @@ mod rig;
 mod speed;
 
 mod ends;
+mod learning;
 mod limits;
 mod table;
