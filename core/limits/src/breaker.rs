@@ -298,6 +298,15 @@ pub fn breaker_record(
     Ok(())
 }
 
+/// A call that was lost probes no more: the next one may, before the lease is over.
+pub(crate) fn probe_lost(c: &mut dyn Conn, call: &str) -> Result<(), StoreError> {
+    c.execute(
+        "UPDATE breakers SET probe = NULL, probe_until = NULL WHERE probe = ?1",
+        params![call],
+    )?;
+    Ok(())
+}
+
 /// Closes breakers again whatever they know: all, or those of a provider and model. Answers how many there were.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ mod standing;
 use callboard_store::{Conn, params};
 use callboard_telemetry::usage::{Counted, MicroDollars, Usage};
 
+use crate::breaker::probe_lost;
 use crate::counter::counters_follow;
 use crate::error::LimitError;
 use crate::price::Priced;
@@ -272,6 +273,9 @@ fn end(
         "UPDATE reservations SET state = ?2, ended_at = ?3, detail = COALESCE(?4, detail), logged = 0 WHERE id = ?1",
         params![id, state.as_str(), now, detail],
     )?;
+    if state == CallState::Expired {
+        probe_lost(c, id)?;
+    }
     let mut after = before.clone();
     after.state = state;
     counters_follow(c, Some(&before), &after)?;

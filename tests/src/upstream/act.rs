@@ -54,6 +54,15 @@ impl Act {
         Act::plain(status, "application/json", &body.to_string())
     }
 
+    /// Whether it is an answer of status 200 that comes to its end.
+    pub(super) fn is_whole(&self) -> bool {
+        match self {
+            Act::Whole { status, .. } => *status == 200,
+            Act::Pieces { then, .. } => *then == Then::End,
+            Act::Reset | Act::Hang => false,
+        }
+    }
+
     pub(super) fn with(mut self, more: Vec<(&'static str, String)>) -> Act {
         if let Act::Whole { headers, .. } | Act::Pieces { headers, .. } = &mut self {
             headers.extend(more);

@@ -20,7 +20,8 @@
 //! | `huge` | 33 MiB of nothing |
 //! | `reset`, `hang`, `head-stall`, `stall`, `drip` | closed at once; no byte; no body; a piece, then nothing; small pieces for ever |
 //!
-//! The key `bad-key`, or none where the wire wants one, is refused. Not for: judging what a client sends.
+//! A test may have a model behave otherwise for a while ([`Upstream::turn`]). The key `bad-key`, or none where the wire
+//! wants one, is refused. Not for: judging what a client sends.
 
 mod act;
 mod faults;
@@ -63,10 +64,21 @@ pub struct Upstream {
     shared: Arc<Shared>,
 }
 
+/// How often a model was asked, and how often it answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Requests for an answer of it.
+    pub asked: usize,
+    /// Of those, the ones that got a whole answer, or would have if they had waited for it.
+    pub served: usize,
+}
+
 #[derive(Default)]
 struct Shared {
     asked: Mutex<Vec<Asked>>,
     counts: Mutex<BTreeMap<String, usize>>,
+    turned: Mutex<BTreeMap<String, String>>,
+    wanted: Mutex<BTreeMap<String, Wanted>>,
     hung_up: AtomicUsize,
     connections: AtomicUsize,
     over: AtomicBool,
@@ -116,6 +128,23 @@ impl Upstream {
     #[must_use]
     pub fn asked(&self) -> Vec<Asked> {
         lock(&self.shared.asked).clone()
+    }
+
+    /// From now on every request for the model ends as this name of the table says; `None`: as the model's own name
+    /// says again.
+    pub fn turn(&self, model: &str, fault: Option<&str>) {
+        let mut turned = lock(&self.shared.turned);
+        match fault {
+            Some(fault) => turned.insert(model.to_owned(), fault.to_owned()),
+            None => turned.remove(model),
+        };
+    }
+
+    /// How often a model was asked so far, and how often it answered.
+    #[must_use]
+    pub fn wanted(&self, model: &str) -> Wanted {
+        let wanted = lock(&self.shared.wanted);
+        wanted.get(model).copied().unwrap_or_default()
     }
 
     /// How often a client closed its connection before its answer was whole.
@@ -172,7 +201,10 @@ impl Shared {
             wires::Request::Embeddings => return Act::json(200, &wires::embeddings()),
             wires::Request::Other => return wires::nowhere(wire),
         };
-        let fault = model.rsplit("--").next().unwrap_or_default();
+        let turned = lock(&self.turned).get(&model).cloned();
+        let fault = turned
+            .as_deref()
+            .unwrap_or_else(|| model.rsplit("--").next().unwrap_or_default());
         let number = |prefix: &str| fault.strip_prefix(prefix)?.parse::<usize>().ok();
         if let Some(each) = number("flaky-") {
             let mut counts = lock(&self.counts);
@@ -185,8 +217,13 @@ impl Shared {
         if let Some(milliseconds) = number("delay-") {
             std::thread::sleep(std::time::Duration::from_millis(milliseconds as u64));
         }
-        faults::fault(wire, fault, &model)
-            .unwrap_or_else(|| act::answer(wire, fault, &model, stream))
+        let act = faults::fault(wire, fault, &model)
+            .unwrap_or_else(|| act::answer(wire, fault, &model, stream));
+        let mut wanted = lock(&self.wanted);
+        let wanted = wanted.entry(model).or_default();
+        wanted.asked += 1;
+        wanted.served += usize::from(act.is_whole());
+        act
     }
 }
 

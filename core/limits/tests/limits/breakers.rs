@@ -1,9 +1,9 @@
 //! Breakers: each transition, and two processes that agree.
 
-use crate::fixture::{NOW, board, open};
+use crate::fixture::{NOW, ask, board, open};
 use callboard_limits::{
     Admission, BreakerState, LimitError, Patience, Target, Verdict, breaker_admit, breaker_get,
-    breaker_record, breakers, breakers_reset,
+    breaker_record, breakers, breakers_reset, expire,
 };
 use callboard_store::Store;
 
@@ -308,6 +308,24 @@ fn each_target_has_its_own_and_people_see_and_reset_them() {
         board.number("SELECT count(*) FROM audit WHERE verb = 'breakers_reset'"),
         2
     );
+}
+
+#[test]
+fn a_prober_that_is_found_dead_leaves_the_probe_to_the_next() {
+    let board = board();
+    for n in 0..5 {
+        record(&board.store, n, "a", Verdict::Failed("server"));
+    }
+    assert_eq!(admit(&board.store, 60_004, "p"), Admission::Probe);
+    board.reserve(NOW + 60_004, &ask("p", 1)).unwrap();
+    let waits = Admission::Refused {
+        state: BreakerState::HalfOpen,
+        until: NOW + 180_004,
+    };
+    assert_eq!(admit(&board.store, 60_005, "q"), waits);
+    let lost = board.write(|c| expire(c, NOW + 60_006, &|_| true)).unwrap();
+    assert_eq!(lost, ["p"]);
+    assert_eq!(admit(&board.store, 60_007, "q"), Admission::Probe);
 }
 
 #[test]
