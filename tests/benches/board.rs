@@ -2,7 +2,7 @@
 //!
 //! For: `cargo bench --workspace`, which prints a table with the bound and the absolute figures beside;
 //! `-- --check` makes a missed bound an error, `-- --quick` is a smoke test with small sizes, and words
-//! (claim, cycle, processes, stdio, http, changes, disk) choose parts. Not for: tests; nothing here runs under them.
+//! (claim, cycle, processes, stdio, http, changes, disk, router, gateway, litellm) choose parts. Not for: tests; nothing here runs under them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -17,6 +17,7 @@ mod cycle;
 mod disk;
 mod echo;
 mod http;
+mod llm;
 mod processes;
 mod raw;
 mod report;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
             processes::work(board.as_ref(), millis.parse().unwrap())
         }
         [echo::HIDDEN, flavour] => echo::serve(flavour),
+        [llm::provider::HIDDEN, _] => llm::provider::serve(),
         _ => return measure(&words),
     }
     ExitCode::SUCCESS
@@ -58,7 +60,7 @@ fn measure(words: &[&str]) -> ExitCode {
         .copied()
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let parts: [(&str, Part); 7] = [
+    let parts: [(&str, Part); 10] = [
         ("claim", claim::measure),
         ("cycle", cycle::measure),
         ("processes", processes::measure),
@@ -66,6 +68,9 @@ fn measure(words: &[&str]) -> ExitCode {
         ("http", http::measure),
         ("changes", changes::measure),
         ("disk", disk::measure),
+        ("router", llm::router),
+        ("gateway", llm::gateway),
+        ("litellm", llm::litellm),
     ];
     let mut report = Report::default();
     for (name, part) in parts {

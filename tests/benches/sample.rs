@@ -33,6 +33,15 @@ impl Sample {
     }
 }
 
+impl IntoIterator for Sample {
+    type Item = Duration;
+    type IntoIter = std::vec::IntoIter<Duration>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl Extend<Duration> for Sample {
     fn extend<I: IntoIterator<Item = Duration>>(&mut self, durations: I) {
         self.0.extend(durations);

@@ -34,6 +34,17 @@ pub struct Sizes {
     pub changes: u32,
     /// Writes that wait for the disk, of each kind.
     pub syncs: u32,
+    /// Rounds over those that a model is asked through, and calls of each connection in a round.
+    pub llm_rounds: u32,
+    pub llm_calls: u32,
+    /// Rounds with and without the log of calls, and calls in each.
+    pub telemetry_rounds: u32,
+    pub telemetry_calls: u32,
+    /// Calls after which the memory of the gateway is looked at.
+    pub memory_calls: [u32; 2],
+    /// The same beside LiteLLM.
+    pub peer_rounds: u32,
+    pub peer_calls: u32,
 }
 
 impl Sizes {
@@ -57,6 +68,13 @@ impl Sizes {
             steady: Duration::from_secs(20),
             changes: 60,
             syncs: 300,
+            llm_rounds: 10,
+            llm_calls: 100,
+            telemetry_rounds: 7,
+            telemetry_calls: 8_000,
+            memory_calls: [10_000, 100_000],
+            peer_rounds: 5,
+            peer_calls: 50,
         }
     }
 
@@ -80,6 +98,13 @@ impl Sizes {
             steady: Duration::from_secs(3),
             changes: 8,
             syncs: 30,
+            llm_rounds: 2,
+            llm_calls: 20,
+            telemetry_rounds: 3,
+            telemetry_calls: 800,
+            memory_calls: [800, 1_600],
+            peer_rounds: 1,
+            peer_calls: 5,
         }
     }
 }

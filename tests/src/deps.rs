@@ -9,6 +9,8 @@ pub enum Set {
     Core,
     /// Claude Code and Codex.
     Agents,
+    /// LiteLLM.
+    Peers,
 }
 
 impl Set {
@@ -16,6 +18,7 @@ impl Set {
         match self {
             Set::Core => "core",
             Set::Agents => "agents",
+            Set::Peers => "peers",
         }
     }
 
