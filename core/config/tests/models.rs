@@ -112,6 +112,8 @@ candidates = ["anthropic/claude-haiku-4-5", "router/meta/llama-3.3:70b"]
 regions = ["us", "eu"]
 max_cost = "0.50"
 class = "standard"
+escalate = true
+least_score = 60
 roles = { reviewer = "complex", scribe = "simple" }
 learn = 5
 
@@ -211,6 +213,8 @@ fn a_full_configuration_is_read() {
         ("routes.default.regions", "us eu"),
         ("routes.default.max_cost", "$0.50"),
         ("routes.default.class", "standard"),
+        ("routes.default.escalate", "true"),
+        ("routes.default.least_score", "60"),
         ("routes.default.roles", "reviewer=complex scribe=simple"),
         ("routes.default.learn", "5"),
         ("routes.private.privacy", "local-only"),
@@ -431,6 +435,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[routes.r]\ncandidates = [\"ollama/a\"]\nlearn = 51\n",
         "5: routes.r.learn",
         "a whole number from 0 to 50",
+    ),
+    (
+        "[routes.r]\ncandidates = [\"ollama/a\"]\nleast_score = 60\n",
+        "5: routes.r.least_score",
+        "escalate = true",
+    ),
+    (
+        "[routes.r]\ncandidates = [\"ollama/a\"]\nescalate = true\nleast_score = 101\n",
+        "6: routes.r.least_score",
+        "from 1 to 100",
     ),
     (
         "[llm]\ndefault_route = \"r\"\n",

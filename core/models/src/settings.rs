@@ -6,7 +6,7 @@ use callboard_config::{Config, Environment, Model, Provider as Said, Route, Temp
 use callboard_limits::PriceTable;
 use callboard_redact::Secret;
 use callboard_routing::bandit::Policy;
-use callboard_routing::engine::{Patience, Provider, RouteSettings, Settings, Target};
+use callboard_routing::engine::{Escalate, Patience, Provider, RouteSettings, Settings, Target};
 use callboard_routing::route::{Offer, Privacy, Strategy, TaskClass};
 use callboard_routing::upstream::{Deadlines, Endpoint, Upstream};
 use callboard_routing::wire::Wire;
@@ -57,7 +57,7 @@ pub(crate) fn build(config: &Config, around: &Around<'_>) -> Built {
     for (name, provider) in &said.providers {
         match ready(provider, around) {
             Ok(mut made) => {
-                remote_models(&mut made, provider, said.routes.values(), &around.prices);
+                remote_models(&mut made, provider, &around.prices);
                 providers.insert(name.clone(), made);
             }
             Err(why) => unready.push(Unready {
@@ -209,33 +209,14 @@ pub(crate) fn offer(provider: &Said, model: Option<&Model>) -> Offer {
     }
 }
 
-/// Some models that a local program offers run elsewhere all the same, as their names say. Unless somebody said
-/// otherwise they are no local ones, wherever a route or a table names them.
-fn remote_models<'r>(
-    made: &mut Provider,
-    said: &Said,
-    routes: impl Iterator<Item = &'r Route>,
-    prices: &PriceTable,
-) {
-    let remote = |model: &str| made.offer.local && prices.runs_elsewhere(&made.prices_as, model);
-    let named = routes.flat_map(|route| &route.candidates.value);
-    let named = named
-        .filter(|candidate| candidate.provider == said.name)
-        .map(|candidate| &candidate.model);
-    let all: BTreeSet<&String> = named.chain(said.models.keys()).collect();
-    let remote: Vec<&String> = all
-        .into_iter()
-        .filter(|model| remote(model))
-        .filter(|model| {
-            said.models
-                .get(*model)
-                .is_none_or(|said| said.local.is_none())
-        })
-        .collect();
-    for model in remote {
-        let usual = made.offer.clone();
-        let offer = made.models.entry(model.clone()).or_insert(usual);
-        offer.local = false;
+/// Some models that a local program offers run elsewhere all the same, as their names say. What is declared of them
+/// says otherwise only where it says `local`.
+fn remote_models(made: &mut Provider, said: &Said, prices: &PriceTable) {
+    for (model, offer) in &mut made.models {
+        let is_said = said.models.get(model).is_some_and(|m| m.local.is_some());
+        if !is_said && offer.local && prices.runs_elsewhere(&made.prices_as, model) {
+            offer.local = false;
+        }
     }
 }
 
@@ -265,7 +246,9 @@ pub(crate) fn route(said: &Route) -> RouteSettings {
             .iter()
             .filter_map(|(role, word)| Some((role.clone(), class(word)?)))
             .collect(),
-        escalate: None,
+        escalate: said.escalate.value.then_some(Escalate {
+            least_score: said.least_score.value,
+        }),
         learn: learns(said.learn.value),
     }
 }

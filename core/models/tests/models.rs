@@ -11,7 +11,8 @@ use callboard_config::{Config, Environment, Overrides, ProjectFile, Projects};
 use callboard_limits::{Limit, LimitError, Resource, Scope, Span, Unpriced, limits_list};
 use callboard_models::{Models, Opening, Secrets, keeping, no_secrets};
 use callboard_redact::Secret;
-use callboard_routing::engine::Target;
+use callboard_routing::chat::Chat;
+use callboard_routing::engine::{Ask, Escalate, Target, Wanted};
 use callboard_routing::route::{Privacy, TaskClass};
 use callboard_routing::wire::Wire;
 use callboard_store::{Store, SystemClock};
@@ -115,8 +116,14 @@ wire = "anthropic"
 key = "${vault:NOWHERE}"
 [providers.groq]
 [providers.ollama]
+[providers.ollama.models."qwen3:480b-cloud"]
+tools = true
+[providers.ollama.models."deepseek:671b-cloud"]
+local = true
 [routes.mixed]
 strategy = "cost"
+escalate = true
+least_score = 60
 candidates = ["gone/x", "anthropic/claude-haiku-4-5", "ollama/gpt-oss:120b-cloud", "ollama/llama3.2:3b"]
 max_cost = "0.25"
 roles = { scribe = "simple" }
@@ -153,7 +160,7 @@ async fn a_configuration_becomes_a_router() {
     assert_eq!(anthropic.account(), "work");
     assert_eq!(endpoint.deadlines.total, Duration::from_secs(90));
     assert_eq!(endpoint.deadlines.connect, Duration::from_secs(10));
-    let haiku = anthropic.offer_of("claude-haiku-4-5");
+    let haiku = anthropic.offer_of("claude-haiku-4-5", &settings.prices);
     assert_eq!(haiku.window, Some(200_000));
     assert_eq!(haiku.classes, [TaskClass::Simple]);
     let router = &settings.providers["router"];
@@ -165,11 +172,12 @@ async fn a_configuration_becomes_a_router() {
         ("openai", false)
     );
     let ollama = &settings.providers["ollama"];
-    assert!(ollama.offer.local && ollama.offer_of("llama3.2:3b").local);
-    assert!(
-        !ollama.offer_of("gpt-oss:120b-cloud").local,
-        "it runs elsewhere"
-    );
+    let is_local = |model: &str| ollama.offer_of(model, &settings.prices).local;
+    assert!(ollama.offer.local && is_local("llama3.2:3b"));
+    for elsewhere in ["gpt-oss:120b-cloud", "kimi-k2:1t-cloud", "qwen3:480b-cloud"] {
+        assert!(!is_local(elsewhere), "{elsewhere} runs elsewhere");
+    }
+    assert!(is_local("deepseek:671b-cloud"), "its user said so");
     let mixed = &settings.routes["mixed"];
     assert_eq!(
         mixed.candidates[0],
@@ -178,6 +186,9 @@ async fn a_configuration_becomes_a_router() {
     assert_eq!(mixed.candidates.len(), 3);
     assert_eq!(mixed.max_cost.unwrap().0, 250_000);
     assert_eq!(mixed.roles["scribe"], TaskClass::Simple);
+    let least_score = Some(60);
+    assert_eq!(mixed.escalate, Some(Escalate { least_score }));
+    assert_eq!(settings.routes["private"].escalate, None);
     assert_eq!(settings.routes["private"].privacy, Privacy::LocalOnly);
     assert_eq!(settings.default_route.as_deref(), Some("mixed"));
     assert_eq!(settings.privacy, llm::Privacy::Full);
@@ -187,6 +198,31 @@ async fn a_configuration_becomes_a_router() {
         (3, 30_000)
     );
     assert!(!format!("{settings:?}").contains("sk-"));
+}
+
+#[tokio::test]
+async fn a_prompt_that_must_stay_goes_to_no_model_that_runs_elsewhere_declared_or_not() {
+    let rig = Rig::new(
+        "[providers.ollama.models.\"qwen3:480b-cloud\"]\ntools = true\n\
+         [providers.ollama.models.\"deepseek:671b-cloud\"]\nlocal = true\n",
+    );
+    let models = rig.open(vault()).await;
+    for (model, may) in [
+        ("llama3.2:3b", true),
+        ("kimi-k2:1t-cloud", false),
+        ("qwen3:480b-cloud", false),
+        ("deepseek:671b-cloud", true),
+    ] {
+        let wanted = Wanted::Model {
+            provider: "ollama".to_owned(),
+            model: model.to_owned(),
+        };
+        let mut ask = Ask::new(Chat::default()).to(wanted);
+        ask.terms.privacy = Privacy::LocalOnly;
+        let explained = models.router().explain(&ask).await.unwrap();
+        let asked = explained.decision.order.len();
+        assert_eq!(asked == 1, may, "{model}: {:?}", explained.decision);
+    }
 }
 
 #[tokio::test]

@@ -204,6 +204,18 @@ const ROUTES: &[Key] = &[
         "How hard its work is, where neither the request nor the caller's role says so.",
     ),
     needed(
+        "routes.<name>.escalate",
+        Kind::Switch,
+        "false",
+        "Whether an answer that will not do (cut off, refused, not the JSON that was asked for) is asked for again, of the next candidate.",
+    ),
+    needed(
+        "routes.<name>.least_score",
+        Kind::Number(1, 100),
+        "none: models are not asked",
+        "The least score that a model has to give its own answer, which is one more call to it, before the answer counts.",
+    ),
+    needed(
         "routes.<name>.roles.<role>",
         Kind::Choice(CLASSES),
         "none",

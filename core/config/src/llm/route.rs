@@ -26,6 +26,10 @@ pub struct Route {
     pub max_cost: Setting<Option<i64>>,
     /// How hard its work is where nobody says so.
     pub class: Setting<Option<String>>,
+    /// Whether an answer that will not do is asked for again, of the next candidate.
+    pub escalate: Setting<bool>,
+    /// The least score, 1 to 100, that a model has to give its own answer.
+    pub least_score: Setting<Option<u8>>,
     /// How hard the work of a role is: simple, standard or complex.
     pub roles: BTreeMap<String, String>,
     /// The percentage of tasks that try another candidate than the one learned to be best; 0: nothing is learned.
@@ -78,6 +82,10 @@ impl Route {
             regions: take.words(&key("regions")).map(Option::unwrap_or_default),
             max_cost: take.money(&key("max_cost")),
             class: take.text(&key("class")),
+            escalate: take.switch(&key("escalate"), false),
+            least_score: take
+                .amount(&key("least_score"))
+                .map(|score| score.and_then(|score| u8::try_from(score).ok())),
             roles: take.texts(&key("roles")),
             learn: take.number(&key("learn"), 0),
             candidates: said.map(|words| {
@@ -99,6 +107,10 @@ impl Route {
                 let message = unknown_provider(name, declared);
                 problems.add(&route.candidates.source, &key("candidates"), message);
             }
+        }
+        if route.least_score.value.is_some() && !route.escalate.value {
+            let message = "only a route with escalate = true asks again where an answer will not do: add that, or remove this";
+            problems.add(&route.least_score.source, &key("least_score"), message);
         }
         let local = |candidate: &ModelName| {
             providers.get(&candidate.provider).is_none_or(|provider| {

@@ -135,6 +135,14 @@ fn route_rows(rows: &mut Rows, route: &Route) {
     if let Some(class) = &route.class.value {
         rows.push(row(&key("class"), &route.class, |_| class.clone()));
     }
+    if route.escalate.value {
+        rows.push(row(&key("escalate"), &route.escalate, bool::to_string));
+    }
+    if let Some(score) = route.least_score.value {
+        rows.push(row(&key("least_score"), &route.least_score, |_| {
+            score.to_string()
+        }));
+    }
     if !route.roles.is_empty() {
         let roles = route.roles.iter();
         let roles: Vec<String> = roles

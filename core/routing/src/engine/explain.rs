@@ -217,7 +217,7 @@ pub(super) fn considered(
             provider: target.provider.clone(),
             model: target.model.clone(),
             account: provider.account().to_owned(),
-            offer: provider.offer_of(&target.model).clone(),
+            offer: provider.offer_of(&target.model, prices).into_owned(),
             health,
             input: Some(estimate.input),
             cost: estimate.cost,
@@ -286,8 +286,8 @@ struct Priced<'a> {
 impl Priced<'_> {
     fn estimate(&self, chat: &Chat, base: u64, factor: Factor) -> (Estimate, Option<String>) {
         let input = factor.of(base);
-        let offer = self.provider.offer_of(&self.target.model);
-        let output = estimate::output_tokens(chat, input, offer);
+        let offer = self.provider.offer_of(&self.target.model, self.prices);
+        let output = estimate::output_tokens(chat, input, &offer);
         let tokens = Tokens {
             input,
             output,

@@ -1,6 +1,7 @@
 //! What a router is made from: the providers, the routes, and how patient it is.
 //! For: plain data that whoever reads the configuration fills in. Not for: reading it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -62,10 +63,20 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// What a model of it can do.
+    /// What a model of it can do. Of a model that nobody declared, a program on the user's own machine may send prompts
+    /// elsewhere all the same: that shows in its name, as the price table knows.
     #[must_use]
-    pub fn offer_of(&self, model: &str) -> &Offer {
-        self.models.get(model).unwrap_or(&self.offer)
+    pub fn offer_of(&self, model: &str, prices: &PriceTable) -> Cow<'_, Offer> {
+        match self.models.get(model) {
+            Some(declared) => Cow::Borrowed(declared),
+            None if self.offer.local && prices.runs_elsewhere(&self.prices_as, model) => {
+                Cow::Owned(Offer {
+                    local: false,
+                    ..self.offer.clone()
+                })
+            }
+            None => Cow::Borrowed(&self.offer),
+        }
     }
 
     /// The account that the key belongs to; empty where there is but one.
