@@ -4,9 +4,11 @@
 use callboard_limits::{
     Ask, CallState, Estimate, LimitError, Owner, Subject, call_get, limits_list, reserve,
 };
+use callboard_tests::gatewayed::{configure, key};
 use callboard_tests::http::Served;
+use callboard_tests::upstream::Upstream;
 use callboard_tests::{Finished, Home, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -118,6 +120,55 @@ fn prices_come_in_hold_and_are_undone() {
     assert!(good(&back).contains("in force again"), "{}", back.out);
     assert_eq!(home.callboard(&["prices", "show", "acme"]).code, 1);
     assert_eq!(home.callboard(&["prices", "undo"]).code, 1);
+
+    let audit = home.callboard(&["audit", "--json"]);
+    let rows: Vec<Value> = good(&audit)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told = |verb: &str| {
+        let of = rows.iter().filter(|row| row["verb"] == verb);
+        of.collect::<Vec<_>>()
+    };
+    let (updates, undos) = (told("prices_update"), told("prices_undo"));
+    assert_eq!((updates.len(), undos.len()), (1, 1), "{rows:#?}");
+    assert_eq!(updates[0]["detail"]["to"], "2999-01-01");
+    assert_eq!(undos[0]["detail"]["from"], "2999-01-01");
+}
+
+#[test]
+fn an_answer_that_will_not_do_is_asked_for_again_where_the_route_says_so() {
+    let home = Home::new();
+    let upstream = Upstream::start();
+    let base = upstream.base("ollama");
+    let providers = [
+        ("first", "ollama", base.as_str()),
+        ("second", "ollama", base.as_str()),
+    ];
+    let routes = "[routes.once]\ncandidates = [\"first/ok\", \"second/ok\"]\n\
+        [routes.again]\ncandidates = [\"first/ok\", \"second/ok\"]\nescalate = true\n";
+    configure(&home, &providers, routes);
+    let key = key(&home, "robin", &[]);
+    let mut served = Served::at(&home, "127.0.0.1:0");
+    served.show(&key);
+    let ask = |route: &str| {
+        let before = upstream.asked().len();
+        // JSON is wanted, and the scripted model says something else.
+        let body = json!({
+            "model": route,
+            "messages": [{"role": "user", "content": "Hello?"}],
+            "response_format": {"type": "json_object"},
+        });
+        let mut answer = served.send("POST", "/v1/chat/completions", &[], &body.to_string());
+        let said = answer.body();
+        (answer.status, upstream.asked().len() - before, said)
+    };
+    let (status, asked, said) = ask("once");
+    assert_eq!((status, asked), (200, 1), "{said}");
+    let (_, asked, said) = ask("again");
+    assert_eq!(asked, 2, "{said}");
+    served.terminate();
+    assert_eq!(served.ended().0, 0);
 }
 
 #[test]

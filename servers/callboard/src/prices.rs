@@ -2,14 +2,17 @@
 //! For: showing the table in force; putting a file in force, so that it can be undone.
 //! Not for: fetching one: the file is brought by whoever runs this.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use callboard_config::{Config, Environment, Overrides};
 use callboard_limits::price::{Price, Rates};
 use callboard_models::prices::{Change, Files, InForce, Update, in_force, look, undo, update};
-use callboard_store::{Clock, SystemClock};
+use callboard_store::actor::{Actor, scope_now};
+use callboard_store::{Clock, Store, StoreError, SystemClock};
+use callboard_telemetry::audit::audit_add;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Changes that are shown; the rest is counted.
 const SHOWN: usize = 40;
@@ -59,7 +62,10 @@ pub fn prices(
             let done = if *dry_run {
                 look(&files, &file)?
             } else {
-                update(&files, &file)?
+                let audit = Audit::open(environment, &config)?;
+                let done = update(&files, &file)?;
+                audit.row("update", &done.from, &done.to)?;
+                done
             };
             tell_update(&done, out)?;
             if *dry_run {
@@ -73,11 +79,43 @@ pub fn prices(
             }
         }
         Verb::Undo => {
+            let audit = Audit::open(environment, &config)?;
+            let before = in_force(&files).version().to_owned();
             let version = undo(&files)?;
+            audit.row("undo", &before, &version)?;
             writeln!(out, "The prices of {version} are in force again.")?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where it is written down who changed what everything costs from now on.
+struct Audit {
+    store: Store,
+    user: String,
+}
+
+impl Audit {
+    /// Before anything changes: what nobody could be told of must not be done.
+    fn open(environment: &Environment, config: &Config) -> anyhow::Result<Self> {
+        let store = callboard_board::open(&config.board)
+            .with_context(|| format!("opening the board in {}", config.board.display()))?;
+        let user = environment.user();
+        Ok(Self { store, user })
+    }
+
+    fn row(self, word: &str, from: &str, to: &str) -> anyhow::Result<()> {
+        let actor = Actor::command(&self.user, &format!("prices {word}"));
+        let (verb, now) = (format!("prices_{word}"), SystemClock.now_ms());
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let written: Result<(), StoreError> = scope_now(Arc::new(actor), || {
+            self.store.write_blocking(move |c| {
+                let detail = [("from", from.as_str().into()), ("to", to.as_str().into())];
+                audit_add(c, now, &verb, "prices", &detail)
+            })
+        });
+        written.context("the prices did change, but the audit does not have it")
+    }
 }
 
 fn show(prices: &InForce, wanted: Option<&str>, out: &mut dyn Write) -> anyhow::Result<()> {
