@@ -47,6 +47,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
         &[
             "callboard-config",
             "callboard-console",
+            "callboard-models",
             "callboard-redact",
             "callboard-roadmap",
             "callboard-scheduling",
@@ -113,6 +114,7 @@ const OWNERS: [(&str, &[&str]); 8] = [
         &[
             "callboard",
             "callboard-assigner-server",
+            "callboard-llm-server",
             "callboard-roadmap-server",
             "callboard-telemetry-server",
             "callboard-tests",

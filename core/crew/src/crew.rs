@@ -3,7 +3,7 @@
 
 use crate::decide::OpenChoice;
 use crate::error::CrewError;
-use crate::events::Event;
+use crate::events::{Event, HELD};
 use crate::posting::{PostedItem, item_of};
 use crate::project::{Project, Setup};
 use crate::report::Report;
@@ -12,6 +12,7 @@ use crate::tabulate::report;
 use crate::upkeep;
 use crate::voice::Voice;
 use crate::work::{Trouble, Working};
+use callboard_models::Dispatched;
 use callboard_roadmap::NotUnderstood;
 use callboard_scheduling::{
     self as scheduling, Claim, Facts, Lease, Outcome, SchedulingError, State, Task,
@@ -237,14 +238,27 @@ impl Crew {
     /// One of the workers: claims and works until nothing is left.
     async fn worker(self, number: u32, stop: CancellationToken) -> Result<(), CrewError> {
         let mut changes = self.project.store.changes();
+        let mut told: Option<String> = None;
         loop {
             if stop.is_cancelled() {
                 return Ok(());
             }
             changes.mark_unchanged();
-            if let Some((task, attempt)) = self.claim(number).await? {
-                self.attempt(task, attempt, &stop).await?;
-                continue;
+            match self.claim(number).await? {
+                (Dispatched::Task(task), attempt) => {
+                    told = None;
+                    self.attempt(*task, attempt, &stop).await?;
+                    continue;
+                }
+                (Dispatched::Stopped(stop), _) => {
+                    // One of them tells it, and once for each reason.
+                    if number == 1 && told.as_ref() != Some(&stop.why) {
+                        let note = format!("{HELD}{}", stop.why);
+                        self.voice.note(note);
+                        told = Some(stop.why);
+                    }
+                }
+                (Dispatched::Nothing, _) => {}
             }
             if self.nothing_left().await? {
                 return Ok(());
@@ -263,7 +277,7 @@ impl Crew {
         format!("{name}-{number}")
     }
 
-    async fn claim(&self, number: u32) -> Result<Option<(Task, String)>, CrewError> {
+    async fn claim(&self, number: u32) -> Result<(Dispatched, String), CrewError> {
         let now = self.project.now();
         let attempt = self.project.ids.next("a_", now);
         let claim = Claim {
@@ -273,12 +287,12 @@ impl Crew {
             process: Some(upkeep::this_process()),
         };
         let id = attempt.clone();
-        let task = self
+        let claimed = self
             .project
             .store
-            .write(move |c| scheduling::task_claim(c, now, &id, &claim))
+            .write(move |c| callboard_models::dispatch(c, now, &id, &claim))
             .await?;
-        Ok(task.map(|task| (task, attempt)))
+        Ok((claimed, attempt))
     }
 
     /// Nothing is ready, running or due later: what still waits, waits for a person.

@@ -4,6 +4,9 @@
 use crate::report::Report;
 use serde::Serialize;
 
+/// How a note begins that says which budget keeps work from being handed out; the next attempt ends what it says.
+pub const HELD: &str = "no work is handed out: ";
+
 /// Something happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

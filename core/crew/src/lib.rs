@@ -33,7 +33,7 @@ pub use checks::{Counted, TestCommand, count_tests, test_command};
 pub use crew::{Crew, Loaded};
 pub use decide::OpenChoice;
 pub use error::CrewError;
-pub use events::{Event, Step};
+pub use events::{Event, HELD, Step};
 pub use learn::{Learning, learn_secrets};
 pub use passphrase::{PASSPHRASE_WITHIN, passphrase};
 pub use posting::{Planned, PostedItem, ROADMAP_KIND, plan};

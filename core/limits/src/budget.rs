@@ -86,6 +86,19 @@ pub fn budget_stops(
     }
 }
 
+/// Whether any budget could stop work at all: one look at a few rows, for who would otherwise ask for each task.
+///
+/// # Errors
+/// Only when the store fails.
+pub fn budgets_any(c: &mut dyn Conn) -> Result<bool, LimitError> {
+    let found = c.query_one(
+        "SELECT EXISTS (SELECT 1 FROM limit_rules WHERE resource = 'money' AND scope IN ('all', 'project', 'task'))",
+        params![],
+        |row| row.int(0),
+    )?;
+    Ok(found == Some(1))
+}
+
 /// How many whole days a forecast looks back over.
 pub const LOOK_BACK_DAYS: u32 = 14;
 

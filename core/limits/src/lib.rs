@@ -22,7 +22,9 @@ pub use breaker::{
     Admission, Breaker, BreakerState, Patience, Target, Verdict, breaker_admit, breaker_get,
     breaker_record, breakers, breakers_reset,
 };
-pub use budget::{LOOK_BACK_DAYS, budget_forecast, budget_stops, spend_daily, standings};
+pub use budget::{
+    LOOK_BACK_DAYS, budget_forecast, budget_stops, budgets_any, spend_daily, standings,
+};
 pub use error::LimitError;
 pub use factor::{Factor, factor_get, factor_learn};
 pub use forecast::{Course, Forecast, LEAST_DAYS, forecast};

@@ -6,6 +6,7 @@
 //! deciding who is asked.
 
 mod caps;
+mod dispatch;
 mod duties;
 mod error;
 mod learning;
@@ -16,6 +17,7 @@ pub mod prices;
 mod settings;
 
 pub use caps::{set_limits, try_set_limits};
+pub use dispatch::{Dispatched, Stop, dispatch, task_stop};
 pub use duties::{Done, Duties, tick};
 pub use error::ModelsError;
 pub use learning::learn;

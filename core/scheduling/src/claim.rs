@@ -13,7 +13,7 @@ use crate::task::{
     check_range, check_text, json_text, task_columns, task_from,
 };
 use crate::trace;
-use callboard_store::{Conn, Value, params};
+use callboard_store::{Conn, Row, Value, params};
 use serde_json::Value as Json;
 
 /// How long a lease holds without a heartbeat, unless the claim says otherwise: five minutes.
@@ -67,6 +67,22 @@ pub struct Lease {
     pub fence: i64,
 }
 
+macro_rules! take {
+    ($which:literal) => {
+        concat!(
+            "UPDATE tasks SET state = 'running', fence = fence + 1, attempts = attempts + 1, attempt = ?2, worker = ?3,
+                 lease_until = CASE WHEN ?5 AND timeout_ms IS NOT NULL AND ?6 + timeout_ms < ?4 THEN ?6 + timeout_ms ELSE ?4 END,
+                 started_at = ?6, updated_at = ?6, progress = NULL
+             WHERE seq = (SELECT seq FROM tasks WHERE state = 'ready' AND queue = ?1 ",
+            $which,
+            " LIMIT 1)
+             RETURNING ",
+            task_columns!(),
+            ", seq"
+        )
+    };
+}
+
 /// Takes the most urgent ready task of a queue under the attempt id `attempt`; `None` when there is none.
 ///
 /// # Errors
@@ -77,25 +93,51 @@ pub fn task_claim(
     attempt: &str,
     claim: &Claim,
 ) -> Result<Option<Task>, SchedulingError> {
+    taken(c, now, attempt, claim, None)
+}
+
+/// As [`task_claim`], but only this task, if it is ready in the queue: for who looks at tasks before one is taken, in
+/// the same transaction.
+///
+/// # Errors
+/// As [`task_claim`].
+pub fn task_claim_one(
+    c: &mut dyn Conn,
+    now: i64,
+    attempt: &str,
+    claim: &Claim,
+    task: &str,
+) -> Result<Option<Task>, SchedulingError> {
+    taken(c, now, attempt, claim, Some(task))
+}
+
+fn taken(
+    c: &mut dyn Conn,
+    now: i64,
+    attempt: &str,
+    claim: &Claim,
+    only: Option<&str>,
+) -> Result<Option<Task>, SchedulingError> {
     check_name("worker", &claim.worker)?;
     check_name("queue", &claim.queue)?;
     check_range("lease_ms", claim.lease_ms, 1_000, MAX_LEASE_MS)?;
     let until = now + claim.lease_ms;
     // A process limits its own attempts; for a client the time limit cuts the lease.
     let limited = claim.process.is_none();
-    let claimed = c.query_one(
-        concat!(
-            "UPDATE tasks SET state = 'running', fence = fence + 1, attempts = attempts + 1, attempt = ?2, worker = ?3,
-                 lease_until = CASE WHEN ?5 AND timeout_ms IS NOT NULL AND ?6 + timeout_ms < ?4 THEN ?6 + timeout_ms ELSE ?4 END,
-                 started_at = ?6, updated_at = ?6, progress = NULL
-             WHERE seq = (SELECT seq FROM tasks WHERE state = 'ready' AND queue = ?1 ORDER BY rank, seq LIMIT 1)
-             RETURNING ",
-            task_columns!(),
-            ", seq"
-        ),
-        params![&claim.queue, attempt, &claim.worker, until, limited, now],
-        |row| Ok((task_from(row)?, row.int(TASK_COLUMN_COUNT)?)),
-    )?;
+    let row = |row: &dyn Row| Ok((task_from(row)?, row.int(TASK_COLUMN_COUNT)?));
+    let (queue, worker) = (&claim.queue, &claim.worker);
+    let claimed = match only {
+        None => c.query_one(
+            take!("ORDER BY rank, seq"),
+            params![queue, attempt, worker, until, limited, now],
+            row,
+        )?,
+        Some(id) => c.query_one(
+            take!("AND id = ?7"),
+            params![queue, attempt, worker, until, limited, now, id],
+            row,
+        )?,
+    };
     let Some((task, seq)) = claimed else {
         return Ok(None);
     };

@@ -26,7 +26,8 @@ pub use attempt::{
 };
 pub use claim::{
     Claim, DEFAULT_LEASE_MS, Failure, Lease, MAX_LEASE_MS, Process, backoff, lease_extend,
-    task_claim, task_fail, task_finish, task_interrupt, task_park, task_release, task_resolve,
+    task_claim, task_claim_one, task_fail, task_finish, task_interrupt, task_park, task_release,
+    task_resolve,
 };
 pub use control::{Change, Shelf, task_cancel, task_delay, task_rerun, task_shelve, task_update};
 pub use deps::{task_depend, task_links, task_waits_for};
@@ -34,8 +35,8 @@ pub use duty::{Duty, Swept, duty_drop, duty_get, duty_take, sweep, sweep_due};
 pub use error::SchedulingError;
 pub use model::{Event, Outcome, State, next};
 pub use query::{
-    Filter, MAX_PAGE, Page, StateCount, board_counts, queue_has_work, queue_ready, reason_of, span,
-    task_by_key, task_get, task_list, task_reason,
+    Filter, MAX_PAGE, Page, Ready, StateCount, board_counts, queue_has_work, queue_next,
+    queue_ready, reason_of, span, task_by_key, task_get, task_list, task_reason,
 };
 pub use rank::{MAX_PRIORITY, STEP_MS, rank};
 pub use schema::MIGRATIONS;

@@ -257,6 +257,32 @@ pub fn queue_ready(c: &mut dyn Conn, queue: &str) -> Result<bool, SchedulingErro
     )? == Some(1))
 }
 
+/// A ready task, as far as it matters to who hands out work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// The task.
+    pub id: String,
+    /// Its project.
+    pub project: Option<String>,
+}
+
+/// The ready tasks of a queue, the most urgent first, at most so many.
+///
+/// # Errors
+/// Only when the store fails.
+pub fn queue_next(c: &mut dyn Conn, queue: &str, most: u32) -> Result<Vec<Ready>, SchedulingError> {
+    Ok(c.query(
+        "SELECT id, project FROM tasks WHERE state = 'ready' AND queue = ?1 ORDER BY rank, seq LIMIT ?2",
+        params![queue, most],
+        |row| {
+            Ok(Ready {
+                id: row.text(0)?,
+                project: row.opt_text(1)?,
+            })
+        },
+    )?)
+}
+
 /// How many tasks are in each state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateCount {

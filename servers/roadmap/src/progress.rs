@@ -3,7 +3,7 @@
 //! For: few words that are always up to date and never grow without bound. Not for: what must be exact: the
 //! board has that, and the table is made from it.
 
-use callboard_crew::{Event, Report};
+use callboard_crew::{Event, HELD, Report};
 use callboard_mcp::{ToolError, clip};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,6 +27,8 @@ pub(crate) struct Progress {
     pub(crate) live: BTreeMap<String, Live>,
     /// The last lines, each with the `seq` it came with.
     lines: VecDeque<(u64, String)>,
+    /// Which budget keeps work from being handed out now.
+    pub(crate) held: Option<String>,
     /// What a person should know.
     pub(crate) notes: Vec<String>,
     /// How it ended, when it has.
@@ -65,6 +67,11 @@ impl Progress {
     /// Takes in an event.
     pub(crate) fn note(&mut self, event: &Event) {
         self.seq += 1;
+        if let Event::Note { text } = event
+            && text.starts_with(HELD)
+        {
+            self.held = Some(clip(text, LINE_CHARS).into_owned());
+        }
         match event {
             Event::Started { items, .. } => self.items = Some(*items),
             Event::Attempt {
@@ -79,6 +86,7 @@ impl Progress {
                     step: "starting",
                 };
                 self.live.insert(attempt.clone(), live);
+                self.held = None;
             }
             Event::Step { attempt, step, .. } => {
                 if let Some(live) = self.live.get_mut(attempt) {
@@ -135,10 +143,12 @@ impl Progress {
             .map(|live| format!("{}: {}", live.item, live.step))
             .collect();
         let done = format!("{} of {items} items done", self.done);
-        if live.is_empty() {
+        let more = live.into_iter().chain(self.held.clone());
+        let more: Vec<String> = more.collect();
+        if more.is_empty() {
             done
         } else {
-            format!("{done}; {}", live.join(", "))
+            format!("{done}; {}", more.join(", "))
         }
     }
 

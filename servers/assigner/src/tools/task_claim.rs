@@ -4,9 +4,9 @@ use super::task_wait::MAX_S;
 use crate::Assigner;
 use crate::views::{Facts, lines, page, time};
 use callboard_mcp::{CallContext, Effect, Line, Link, Render, Role, Tool, ToolError, Whole};
+use callboard_models::{Dispatched, Stop, dispatch};
 use callboard_scheduling::{
-    Claim, DEFAULT_LEASE_MS, DEFAULT_QUEUE, Lease, Outcome, Task, queue_ready, span, task_claim,
-    task_release,
+    Claim, DEFAULT_LEASE_MS, DEFAULT_QUEUE, Lease, Outcome, Task, queue_ready, span, task_release,
 };
 use callboard_store::actor;
 use schemars::JsonSchema;
@@ -22,6 +22,8 @@ const PROMPT_CHARS: usize = 6_000;
 const JSON_BYTES: usize = 2_000;
 /// A caller that asked for progress hears at least this often that we are still there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// How often it is looked whether a budget has something again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Takes a task to work on.
 pub struct TaskClaim;
@@ -140,11 +142,21 @@ impl Tool<Assigner> for TaskClaim {
         let began = Instant::now();
         let end = began + Duration::from_secs(wait_s.into());
         loop {
-            if let Some(task) = attempt(&board, &claim, &ctx).await? {
-                return Ok(claimed(&task, board.now()));
-            }
-            if Instant::now() >= end {
-                return Ok(nothing(&claim.queue));
+            match attempt(&board, &claim, &ctx).await? {
+                Dispatched::Task(task) => return Ok(claimed(&task, board.now())),
+                Dispatched::Nothing if Instant::now() >= end => return Ok(nothing(&claim.queue)),
+                Dispatched::Nothing => {}
+                Dispatched::Stopped(stop) if Instant::now() >= end => return Ok(stopped(stop)),
+                Dispatched::Stopped(stop) => {
+                    let so_far = began.elapsed().as_secs();
+                    ctx.progress(so_far, Some(wait_s.into()), &stop.why).await;
+                    // Tasks are ready all the while: only time, or somebody who raises it, helps.
+                    tokio::select! {
+                        () = ctx.cancelled() => return Err(ToolError::cancelled()),
+                        () = tokio::time::sleep_until(end.min(Instant::now() + LOOK_AGAIN)) => {}
+                    }
+                    continue;
+                }
             }
             loop {
                 let so_far = began.elapsed().as_secs();
@@ -170,15 +182,15 @@ async fn attempt(
     board: &Arc<Assigner>,
     claim: &Claim,
     ctx: &CallContext,
-) -> Result<Option<Task>, ToolError> {
+) -> Result<Dispatched, ToolError> {
     let (board, claim, given_up) = (Arc::clone(board), claim.clone(), ctx.cancellation());
     let attempt = board.id("a_");
     let claiming = actor::spawn(async move {
         let claimed = board
-            .write(move |c, now| task_claim(c, now, &attempt, &claim))
+            .write(move |c, now| dispatch(c, now, &attempt, &claim))
             .await?;
         match claimed {
-            Some(task) if given_up.is_cancelled() => give_back(&board, task).await,
+            Dispatched::Task(task) if given_up.is_cancelled() => give_back(&board, *task).await,
             claimed => Ok(claimed),
         }
     });
@@ -190,7 +202,7 @@ async fn attempt(
 }
 
 /// The task goes back at once, without waiting for its lease to run out.
-async fn give_back(board: &Assigner, task: Task) -> Result<Option<Task>, ToolError> {
+async fn give_back(board: &Assigner, task: Task) -> Result<Dispatched, ToolError> {
     let lease = Lease {
         task: task.id,
         fence: task.fence,
@@ -212,6 +224,19 @@ fn nothing(queue: &str) -> Claimed {
             "no task is ready in queue {queue:?}: call task_claim again with wait_s, or see task_list"
         ),
         more: Map::new(),
+    }
+}
+
+fn stopped(stop: Stop) -> Claimed {
+    let mut more = Map::new();
+    more.insert("stopped_by".to_owned(), stop.why.into());
+    if let Some(until) = stop.until {
+        more.insert("stopped_until".to_owned(), time(until).into());
+    }
+    Claimed {
+        next: "tasks are ready and stay so: call task_claim again when there is money".to_owned(),
+        more,
+        ..nothing("")
     }
 }
 

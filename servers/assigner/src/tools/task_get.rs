@@ -166,8 +166,12 @@ impl Seen {
     ) -> Result<Self, scheduling::SchedulingError> {
         let task = scheduling::task_get(c, id)?;
         let (needs, needed_by) = scheduling::task_links(c, id)?;
+        let reason = match callboard_models::task_stop(c, now, &task)? {
+            Some(stop) => format!("ready, but not handed out: {}", stop.why),
+            None => scheduling::reason_of(c, now, &task)?,
+        };
         Ok(Seen {
-            reason: scheduling::reason_of(c, now, &task)?,
+            reason,
             attempts: scheduling::attempts_of(c, id)?,
             task,
             needs,
