@@ -3,6 +3,7 @@
 use crate::access::{audit, token};
 use crate::workshop::{WAIT_FOR, WORK, Workshop};
 use callboard_tests::http::{Served, request};
+use callboard_tests::upstream::Upstream;
 use callboard_tests::{Client, Home};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -77,10 +78,15 @@ fn every_tool_that_changes_something_leaves_a_row_of_who_did_it() {
         "project",
         &[("ROADMAP.md", PLAN), ("test.sh", "echo fine\n")],
     );
-    let settings = "[access]\nrate = 0\n[agents.slow]\ncommand = [\"sleep\", \"600\"]\n";
-    let mut served = Served::start(&home, settings);
+    let model = Upstream::start();
+    let settings = format!(
+        "[access]\nrate = 0\n[agents.slow]\ncommand = [\"sleep\", \"600\"]\n[llm]\nretries = 0\n\
+         [providers.ollama]\nbase_url = \"{}\"\n[routes.usual]\ncandidates = [\"ollama/llama\"]\n",
+        model.base("ollama")
+    );
+    let mut served = Served::start(&home, &settings);
     let left = changing(&served);
-    served.show(&token(&home, &["ci", "--role", "developer"]));
+    served.show(&token(&home, &["ci", "--role", "admin"]));
     let rows = audit(&home).len();
     let mut ci = Caller {
         home: &home,
@@ -129,6 +135,15 @@ fn every_tool_that_changes_something_leaves_a_row_of_who_did_it() {
     ci.changes("roadmap.roadmap_stop", None, json!({"path": root}));
     let file = json!({"file": "calls", "period": "all"});
     ci.changes("telemetry.export", None, file);
+    ci.changes("llm.complete", None, json!({"prompt": "hello"}));
+    let both = json!({"prompt": "hello", "models": ["ollama/a", "ollama/b"]});
+    ci.changes("llm.compare", None, both);
+    let failing =
+        json!({"name": "complete", "arguments": {"prompt": "hello", "model": "ollama/x--500"}});
+    let failed = served.modern("llm", 8, "tools/call", failing).reply();
+    assert_eq!(failed["result"]["isError"], true, "{failed}");
+    ci.changes("llm.provider_reset", None, json!({"provider": "ollama"}));
+    ci.changes("llm.budget_set", None, json!({"scope": "all", "amount": 5}));
     assert!(ci.left.is_empty(), "not tried: {:?}", ci.left);
 
     let edit = audit(&home)

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-const SUBCOMMANDS: [&str; 15] = [
+const SUBCOMMANDS: [&str; 16] = [
     "run",
     "assigner",
     "roadmap",
+    "llm",
     "telemetry",
     "backup",
     "restore",
@@ -350,7 +351,7 @@ fn init_adds_our_servers_and_keeps_everything_else() {
         assert!(text.contains(kept), "{kept} is gone:\n{text}");
     }
     let servers: Value = serde_json::from_str::<Value>(&text).unwrap()["mcpServers"].clone();
-    for name in ["assigner", "roadmap", "telemetry"] {
+    for name in ["assigner", "roadmap", "llm", "telemetry"] {
         let program = PathBuf::from(servers[name]["command"].as_str().unwrap());
         assert_eq!(
             program.canonicalize().unwrap(),

@@ -122,6 +122,7 @@ fn every_flag_in_the_documents_exists() {
         "trust",
         "assigner",
         "roadmap",
+        "llm",
         "telemetry",
         "backup",
         "restore",

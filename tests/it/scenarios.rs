@@ -60,6 +60,11 @@ fn scenarios_of_telemetry_hold() {
 }
 
 #[test]
+fn scenarios_of_models_hold() {
+    all_hold("tests/scenarios/llm");
+}
+
+#[test]
 fn scenarios_over_http_hold() {
     all_hold("tests/scenarios/http");
 }

@@ -5,7 +5,7 @@ use callboard_tests::{Home, wait_until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const SERVERS: [&str; 3] = ["assigner", "roadmap", "telemetry"];
+const SERVERS: [&str; 4] = ["assigner", "roadmap", "llm", "telemetry"];
 /// Longer than a server may need for anything that is waited for.
 const LONG: Duration = Duration::from_secs(60);
 

@@ -4,7 +4,7 @@ use callboard_tests::{Home, wait_until};
 use serde_json::json;
 use std::time::Duration;
 
-const SERVERS: [&str; 3] = ["assigner", "roadmap", "telemetry"];
+const SERVERS: [&str; 4] = ["assigner", "roadmap", "llm", "telemetry"];
 
 #[test]
 fn servers_end_with_their_input_at_any_moment() {

@@ -4,7 +4,7 @@ use crate::workshop::{TESTS, Workshop, roadmap};
 use callboard_tests::{Answer, Client};
 use serde_json::{Map, Value, json};
 
-pub const SERVERS: [&str; 3] = ["assigner", "roadmap", "telemetry"];
+pub const SERVERS: [&str; 4] = ["assigner", "roadmap", "llm", "telemetry"];
 
 /// The kinds of errors, as the first word of a text.
 const KINDS: [&str; 9] = [

@@ -52,6 +52,8 @@ enum Command {
     Assigner(ServerArgs),
     /// The MCP server that works a roadmap, on standard input and output.
     Roadmap(ServerArgs),
+    /// The MCP server that asks models by route and tells their limits and prices, on standard input and output.
+    Llm(ServerArgs),
     /// The MCP server for what calls to models cost and how they went, on standard input and output.
     Telemetry(ServerArgs),
     /// Every MCP server in one process, over HTTP.
@@ -165,6 +167,7 @@ fn dispatch(
         Command::Run(args) => run::run(&args, environment),
         Command::Assigner(args) => serve(&args, &environment, callboard_assigner_server::serve),
         Command::Roadmap(args) => serve(&args, &environment, callboard_roadmap_server::serve),
+        Command::Llm(args) => serve(&args, &environment, callboard_llm_server::serve),
         Command::Telemetry(args) => serve(&args, &environment, callboard_telemetry_server::serve),
         Command::Serve(args) => serve::serve(&args, &environment),
         Command::Token(args) => token::token(&args, &environment, out),

@@ -79,7 +79,7 @@ async fn run(
 ) -> anyhow::Result<ExitCode> {
     let stop = Stop::on_signals()?;
     let _learning = callboard_crew::learn_secrets(&environment, &config, Some(&store));
-    let models = serve_models::open(&environment, &config, &store).await?;
+    let models = callboard_llm_server::open(&environment, &config, &store).await?;
     let spans = callboard_crew::send_spans(&environment, &config.board);
     let listener = listen(args, &config).await?;
     let gate = Arc::new(TokenGate::new(
@@ -98,6 +98,10 @@ async fn run(
         )
         .mount(
             callboard_roadmap_server::mount(environment.clone(), config.clone())?
+                .refusals(gate.refusals().clone()),
+        )
+        .mount(
+            callboard_llm_server::mount(&environment, &config, models.clone())
                 .refusals(gate.refusals().clone()),
         )
         .mount(

@@ -252,7 +252,7 @@ fn no_repository_names_the_program() {
             "{args:?}: {done:?}"
         );
     }
-    for server in ["assigner", "roadmap", "telemetry", "serve"] {
+    for server in ["assigner", "roadmap", "llm", "telemetry", "serve"] {
         let mut command = shop.home.command("callboard");
         command.arg(server).current_dir(&shop.root);
         let done = Running::of(command).finish();

@@ -54,7 +54,7 @@ fn a_fresh_server_keeps_the_vault_out_of_what_it_says_and_stores() {
     let home = Home::new();
     must(given(&home, &["vault", "set", "PLAIN"], PLAIN));
     must(given(&home, &["vault", "set", "ODD"], ODD));
-    for server in ["assigner", "roadmap", "telemetry"] {
+    for server in ["assigner", "roadmap", "llm", "telemetry"] {
         let mut client = Client::start(logged(&home, &[server], "")).hello();
         for value in [PLAIN, ODD] {
             for (method, params) in leaks(value) {
@@ -79,7 +79,7 @@ fn fresh_servers_over_http_keep_the_vault_out_of_what_they_say_and_store() {
     let mut served = Served::start(&home, "");
     for value in [PLAIN, ODD] {
         for (method, params) in leaks(value) {
-            for server in ["assigner", "roadmap", "telemetry"] {
+            for server in ["assigner", "roadmap", "llm", "telemetry"] {
                 // A header can't carry every name; that is refused, and not shown either.
                 let named = params["name"].as_str().is_none_or(|name| name.is_ascii());
                 if named {
@@ -285,7 +285,7 @@ fn set_and_rotated_while_servers_run(how: Opened) {
     known(2);
     for value in [PLAIN, LATER] {
         for (method, params) in leaks(value) {
-            for server in ["assigner", "roadmap", "telemetry"] {
+            for server in ["assigner", "roadmap", "llm", "telemetry"] {
                 let answer = posted(&address, token.as_deref(), server, method, params.clone());
                 assert_clean(&format!("{how:?} {server} {method} {params}"), answer);
             }

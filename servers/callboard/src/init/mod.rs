@@ -25,6 +25,7 @@ use std::sync::Arc;
 const SERVERS: &[(&str, &str)] = &[
     ("assigner", "tasks: post, claim, watch, finish"),
     ("roadmap", "ROADMAP.md: load it, work it to its end"),
+    ("llm", "models: ask, compare, limits, budgets"),
     ("telemetry", "calls to models: costs, speed, errors"),
 ];
 

@@ -107,6 +107,13 @@ const FRESH: &str = r#"{
         "roadmap"
       ]
     },
+    "llm": {
+      "type": "stdio",
+      "command": "callboard",
+      "args": [
+        "llm"
+      ]
+    },
     "telemetry": {
       "type": "stdio",
       "command": "callboard",
