@@ -9,14 +9,16 @@ use std::time::Duration;
 
 fn main() {
     let upstream = Upstream::start();
-    writeln!(std::io::stdout(), "provider at {}", upstream.url()).unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "provider at {}", upstream.url()).unwrap();
     let mut told = 0;
     loop {
         std::thread::sleep(Duration::from_millis(20));
         let now = upstream.hung_up();
         if now != told {
             told = now;
-            writeln!(std::io::stderr(), "hung up: {told}").unwrap();
+            let mut err = std::io::stderr();
+            writeln!(err, "hung up: {told}").unwrap();
         }
     }
 }

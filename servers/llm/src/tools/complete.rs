@@ -248,7 +248,7 @@ A call of more than 45 s needs a client that follows MCP tasks.";
                     false => streamed(llm.router(), work, &ctx).await,
                 }
             };
-            match waiting::done(&ctx, began, answering).await? {
+            match Box::pin(waiting::done(&ctx, began, answering)).await? {
                 Ok(mut got) => {
                     if got.unmet.is_none() {
                         got.unmet = unmet(&chat, &got);
