@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The call logs have a file of their own.
-const ELSEWHERE: &[&str] = &["call_log", "llm_call"];
+/// The call logs, and how far they were sent on, have a file of their own.
+const ELSEWHERE: &[&str] = &["call_log", "llm_call", "otlp"];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {

@@ -500,6 +500,8 @@ fn codex_keeps_its_comments_and_other_tables() {
         + forwarded
         + "\n[mcp_servers.roadmap]\ncommand = \"callboard\"\nargs = [\"roadmap\"]\n"
         + forwarded
+        + "\n[mcp_servers.llm]\ncommand = \"callboard\"\nargs = [\"llm\"]\n"
+        + forwarded
         + "\n[mcp_servers.telemetry]\ncommand = \"callboard\"\nargs = [\"telemetry\"]\n"
         + forwarded;
     assert_eq!(text, expected);
