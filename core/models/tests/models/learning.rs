@@ -1,15 +1,9 @@
 //! Tasks that end, and calls that were made for them, become counts by class and model.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "tests write files and fail loudly"
-)]
-
-use callboard_config::{Config, Environment, Overrides};
+use crate::rig::{configure, open};
+use callboard_config::Environment;
 use callboard_limits::{LimitError, RouteTallies, RouteTally, outcomes_tally};
-use callboard_models::{Models, Opening, keeping, learn, no_secrets, tick};
+use callboard_models::{Models, learn, no_secrets, tick};
 use callboard_routing::chat::Chat;
 use callboard_routing::engine::{Ask, Explained, Wanted};
 use callboard_routing::route::TaskClass;
@@ -17,12 +11,11 @@ use callboard_scheduling::{
     Claim, Failure, Lease, NewTask, Outcome, SchedulingError, task_add, task_claim, task_fail,
     task_finish, task_get,
 };
-use callboard_store::{Conn, Store, StoreError, SystemClock};
+use callboard_store::{Conn, Store, StoreError};
 use callboard_telemetry::CallLog;
 use callboard_telemetry::llm::{LlmCall, LlmOutcome, llm_call, record_llm};
 use callboard_tests::upstream::Upstream;
 use std::path::Path;
-use std::sync::Arc;
 
 const START: i64 = 1_795_262_400_000;
 const MINUTE: i64 = 60_000;
@@ -162,10 +155,8 @@ file = "~/prices.toml"
 "#;
 
 async fn models(home: &Path, upstream: &Upstream) -> Models {
-    let config = home.join(".config/callboard");
-    std::fs::create_dir_all(&config).unwrap();
     let text = CONFIG.replace("URL", &upstream.base("openai"));
-    std::fs::write(config.join("config.toml"), text).unwrap();
+    configure(home, &text);
     let mut prices = "version = \"2999-01-01\"\n".to_owned();
     for (model, rate) in [("dear", 10.0), ("cheap", 1.0), ("poor", 0.1)] {
         prices.push_str(&format!(
@@ -175,19 +166,7 @@ async fn models(home: &Path, upstream: &Upstream) -> Models {
     std::fs::write(home.join("prices.toml"), prices).unwrap();
     let vars = [("HOME", home.to_str().unwrap()), ("MAIN_KEY", "sk-main")];
     let environment = Environment::of(vars, home);
-    let config = Config::load(&environment, None, &Overrides::default()).unwrap();
-    let board = home.join("board");
-    std::fs::create_dir_all(&board).unwrap();
-    let opening = Opening {
-        log: CallLog::keeping(&board, keeping(&config)),
-        environment,
-        config,
-        project: None,
-        store: callboard_board::open(&board).unwrap(),
-        clock: Arc::new(SystemClock),
-        secrets: no_secrets(),
-    };
-    Models::open(opening).await.unwrap()
+    open(environment, None, &home.join("board"), no_secrets()).await
 }
 
 /// A task whose worker asks one model twice, and then finishes or fails.

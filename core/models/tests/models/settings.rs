@@ -1,22 +1,16 @@
 //! A configuration becomes a router, limits on the board and prices; what is missing is told and stops nothing else.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "tests write files and fail loudly"
-)]
-
-use callboard_config::{Config, Environment, Overrides, ProjectFile, Projects};
+use crate::rig::{configure, open};
+use callboard_config::{Environment, ProjectFile, Projects};
 use callboard_limits::{Limit, LimitError, Resource, Scope, Span, Unpriced, limits_list};
-use callboard_models::{Models, Opening, Secrets, keeping, no_secrets};
+use callboard_models::{Models, Secrets, no_secrets};
 use callboard_redact::Secret;
 use callboard_routing::chat::Chat;
 use callboard_routing::engine::{Ask, Escalate, Target, Wanted};
 use callboard_routing::route::{Privacy, TaskClass};
 use callboard_routing::wire::Wire;
-use callboard_store::{Store, SystemClock};
-use callboard_telemetry::{CallLog, llm};
+use callboard_store::Store;
+use callboard_telemetry::llm;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +23,7 @@ struct Rig {
 impl Rig {
     fn new(user: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for sub in ["home/.config/callboard", "project", "board"] {
+        for sub in ["project", "board"] {
             std::fs::create_dir_all(dir.path().join(sub)).unwrap();
         }
         let rig = Self { dir };
@@ -42,7 +36,7 @@ impl Rig {
     }
 
     fn user(&self, text: &str) {
-        std::fs::write(self.path("home/.config/callboard/config.toml"), text).unwrap();
+        configure(&self.path("home"), text);
     }
 
     fn project(&self, text: &str) {
@@ -65,17 +59,7 @@ impl Rig {
 
     async fn open(&self, secrets: Secrets) -> Models {
         let (environment, root) = (self.environment(), self.path("project"));
-        let config = Config::load(&environment, Some(&root), &Overrides::default()).unwrap();
-        let opening = Opening {
-            log: CallLog::keeping(&self.path("board"), keeping(&config)),
-            environment,
-            config,
-            project: Some(root),
-            store: self.store(),
-            clock: Arc::new(SystemClock),
-            secrets,
-        };
-        Models::open(opening).await.unwrap()
+        open(environment, Some(root), &self.path("board"), secrets).await
     }
 
     async fn limits(&self) -> Vec<Limit> {

@@ -1,66 +1,8 @@
 //! What configuration says of models: every key reaches its setting, mistakes are told with their line, and no secret
 //! is shown.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "tests write files and fail loudly"
-)]
-
-use callboard_config::{
-    Config, ConfigError, Environment, KEYS, Key, Overrides, ProjectFile, Projects, Source, Trust,
-};
-use std::path::PathBuf;
-
-struct Rig {
-    dir: tempfile::TempDir,
-}
-
-impl Rig {
-    fn new(user: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for sub in ["home/.config/callboard", "project"] {
-            std::fs::create_dir_all(dir.path().join(sub)).unwrap();
-        }
-        let file = dir.path().join("home/.config/callboard/config.toml");
-        std::fs::write(file, user).unwrap();
-        Self { dir }
-    }
-
-    fn root(&self) -> PathBuf {
-        self.dir.path().join("project")
-    }
-
-    fn project(self, text: &str) -> Self {
-        std::fs::write(self.root().join("callboard.toml"), text).unwrap();
-        self
-    }
-
-    fn trusted(self) -> Self {
-        let file = ProjectFile::read(&self.root()).unwrap().unwrap();
-        let projects = Projects::of(&self.environment()).unwrap();
-        projects.trust(&self.root(), &file.sha256).unwrap();
-        self
-    }
-
-    fn environment(&self) -> Environment {
-        let home = self.dir.path().join("home").display().to_string();
-        Environment::of([("HOME".to_owned(), home)], self.root())
-    }
-
-    fn load(&self) -> Result<Config, ConfigError> {
-        Config::load(
-            &self.environment(),
-            Some(&self.root()),
-            &Overrides::default(),
-        )
-    }
-
-    fn error(&self) -> String {
-        self.load().unwrap_err().to_string()
-    }
-}
+use crate::rig::rig;
+use callboard_config::{Config, ConfigError, KEYS, Key, Overrides, Source, Trust};
 
 /// Everything that can be said of models, as one would write it.
 const FULL: &str = r#"
@@ -167,7 +109,7 @@ enabled = false
 
 #[test]
 fn a_full_configuration_is_read() {
-    let config = Rig::new(FULL).load().unwrap();
+    let config = rig().user(FULL).load().unwrap();
     let models = &config.models;
     let rows = config.settings();
     let shown = |name: &str| {
@@ -288,7 +230,7 @@ fn every_key_of_models_is_in_the_full_configuration() {
 
 #[test]
 fn without_trust_a_project_says_nothing_of_models() {
-    let rig = Rig::new("").project(FULL);
+    let rig = rig().project(FULL);
     let Err(ConfigError::Untrusted(untrusted)) = rig.load() else {
         panic!("it was believed");
     };
@@ -306,16 +248,14 @@ fn without_trust_a_project_says_nothing_of_models() {
 #[test]
 fn a_projects_budget_stands_beside_the_users() {
     let user = "[budgets.all]\nday = 5\n";
-    let rig = Rig::new(user)
-        .project("[budgets.ours]\nday = 50\n")
-        .trusted();
-    let caps = rig.load().unwrap().models.caps;
+    let beside = rig().user(user).project("[budgets.ours]\nday = 50\n");
+    beside.trust();
+    let caps = beside.config().models.caps;
     let whose: Vec<(i64, bool)> = caps.iter().map(|c| (c.amount, c.is_projects())).collect();
     assert_eq!(whose, [(5_000_000, false), (50_000_000, true)]);
-    let rig = Rig::new(user)
-        .project("\n[budgets.all]\nday = 50\n")
-        .trusted();
-    let told = rig.error();
+    let over = rig().user(user).project("\n[budgets.all]\nday = 50\n");
+    over.trust();
+    let told = over.error();
     assert!(
         told.contains("callboard.toml:2: budgets.all: your own"),
         "{told}"
@@ -518,7 +458,7 @@ fn mistakes_are_told_with_their_line() {
         } else {
             with(text)
         };
-        let error = Rig::new(&text).error();
+        let error = rig().user(&text).error();
         let expected = format!("config.toml:{place}");
         assert!(error.contains(&expected), "{text}: {error}");
         assert!(error.contains(told), "{text}: {error}");
@@ -529,7 +469,7 @@ fn mistakes_are_told_with_their_line() {
 
 #[test]
 fn no_secret_is_shown() {
-    let rig = Rig::new(
+    let rig = rig().user(
         "[providers.groq]\nkey = \"${vault:G}\"\nheaders = { x-key = \"sk-hush\", x-b = \"${vault:B}\" }\n",
     );
     let config = rig.load().unwrap();
@@ -546,7 +486,7 @@ fn no_secret_is_shown() {
 #[test]
 fn a_key_of_a_known_name_goes_nowhere_else() {
     let env = |text: &str| {
-        let config = Rig::new(text).load().unwrap();
+        let config = rig().user(text).load().unwrap();
         let provider = config.models.providers.values().next().unwrap();
         provider.key_env.value.clone()
     };
@@ -564,12 +504,7 @@ fn a_key_of_a_known_name_goes_nowhere_else() {
 
 #[test]
 fn variables_set_what_has_no_name() {
-    let rig = Rig::new("");
-    let home = rig.dir.path().join("home").display().to_string();
-    let vars = [("HOME", home.as_str()), ("CALLBOARD_LLM_RETRIES", "7")];
-    let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let environment = Environment::of(vars, rig.root());
-    let config = Config::load(&environment, None, &Overrides::default()).unwrap();
+    let config = rig().var("CALLBOARD_LLM_RETRIES", "7").config();
     assert_eq!(config.models.retries.value, 7);
     assert!(matches!(
         config.models.retries.source,

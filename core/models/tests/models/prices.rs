@@ -1,12 +1,6 @@
 //! Newer prices come in, hold, and can be undone; what is broken or older never takes their place.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "tests write files and fail loudly"
-)]
-
+use crate::rig::configure;
 use callboard_config::{Config, Environment, Overrides};
 use callboard_models::prices::{Files, in_force, look, undo, update};
 use std::path::PathBuf;
@@ -18,8 +12,7 @@ struct Rig {
 impl Rig {
     fn new(config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(dir.path().join(".config/callboard")).unwrap();
-        std::fs::write(dir.path().join(".config/callboard/config.toml"), config).unwrap();
+        configure(dir.path(), config);
         Self { dir }
     }
 

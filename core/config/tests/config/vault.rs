@@ -1,71 +1,7 @@
 //! What configuration says of the vault: where its passphrase comes from, and which values may name a secret.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "tests write files and fail loudly"
-)]
-
-use callboard_config::{
-    Config, Environment, KEYS, Key, Kind, Overrides, Passphrase, Projects, Trust,
-};
-use std::path::PathBuf;
-
-struct Rig {
-    dir: tempfile::TempDir,
-    vars: Vec<(String, String)>,
-}
-
-impl Rig {
-    fn new(user: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for sub in ["home/.config/callboard", "project"] {
-            std::fs::create_dir_all(dir.path().join(sub)).unwrap();
-        }
-        let rig = Self {
-            dir,
-            vars: Vec::new(),
-        };
-        std::fs::write(rig.path("home/.config/callboard/config.toml"), user).unwrap();
-        rig
-    }
-
-    fn path(&self, below: &str) -> PathBuf {
-        self.dir.path().join(below)
-    }
-
-    fn project(self, text: &str) -> Self {
-        std::fs::write(self.path("project/callboard.toml"), text).unwrap();
-        self
-    }
-
-    fn var(mut self, name: &str, value: &str) -> Self {
-        self.vars.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    fn environment(&self) -> Environment {
-        let home = ("HOME".to_owned(), self.path("home").display().to_string());
-        Environment::of(
-            [home].into_iter().chain(self.vars.clone()),
-            self.path("home"),
-        )
-    }
-
-    fn load(&self) -> Result<Config, String> {
-        let project = self.path("project");
-        Config::load(&self.environment(), Some(&project), &Overrides::default())
-            .map_err(|error| error.to_string())
-    }
-
-    fn trust(&self) {
-        let root = self.path("project");
-        let file = callboard_config::ProjectFile::read(&root).unwrap().unwrap();
-        let projects = Projects::of(&self.environment()).unwrap();
-        projects.trust(&root, &file.sha256).unwrap();
-    }
-}
+use crate::rig::{Rig, rig};
+use callboard_config::{Config, KEYS, Key, Kind, Overrides, Passphrase, Trust};
 
 fn words(words: &[&str]) -> Passphrase {
     Passphrase::Command(words.iter().map(|&word| word.to_owned()).collect())
@@ -78,10 +14,10 @@ fn the_passphrase_comes_from_what_was_said_last() {
         "[vault]\npassphrase_command = [\"secret-tool\", \"lookup\", \"app\", \"call board\"]\n";
     let said = words(&["secret-tool", "lookup", "app", "call board"]);
     let from = |rig: &Rig| rig.load().unwrap().vault.passphrase().value;
-    assert_eq!(from(&Rig::new("")), Passphrase::Asked);
-    assert_eq!(from(&Rig::new(file)), Passphrase::File("/p".into()));
-    assert_eq!(from(&Rig::new(command)), said);
-    let varied = Rig::new(file).var(
+    assert_eq!(from(&rig()), Passphrase::Asked);
+    assert_eq!(from(&rig().user(file)), Passphrase::File("/p".into()));
+    assert_eq!(from(&rig().user(command)), said);
+    let varied = rig().user(file).var(
         "CALLBOARD_VAULT_PASSPHRASE_COMMAND",
         "security find-generic-password -w -s 'call board'",
     );
@@ -95,21 +31,23 @@ fn the_passphrase_comes_from_what_was_said_last() {
             "call board"
         ])
     );
-    let varied = Rig::new(command).var("CALLBOARD_VAULT_PASSPHRASE_FILE", "/other");
+    let varied = rig()
+        .user(command)
+        .var("CALLBOARD_VAULT_PASSPHRASE_FILE", "/other");
     assert_eq!(from(&varied), Passphrase::File("/other".into()));
 }
 
 #[test]
 fn two_in_one_place_are_refused() {
-    let file = Rig::new("[vault]\npassphrase_file = \"/p\"\npassphrase_command = \"pass\"\n");
-    let variables = Rig::new("")
+    let file = rig().user("[vault]\npassphrase_file = \"/p\"\npassphrase_command = \"pass\"\n");
+    let variables = rig()
         .var("CALLBOARD_VAULT_PASSPHRASE_FILE", "/p")
         .var("CALLBOARD_VAULT_PASSPHRASE_COMMAND", "pass");
     for (rig, place) in [
         (file, "config.toml:3: "),
         (variables, "CALLBOARD_VAULT_PASSPHRASE_COMMAND: "),
     ] {
-        let why = rig.load().unwrap_err();
+        let why = rig.error();
         assert!(
             why.contains(place) && why.contains("remove one of the two"),
             "{why}"
@@ -131,10 +69,10 @@ fn no_project_names_the_program_not_even_a_trusted_one() {
         );
         assert!(why.contains("CALLBOARD_VAULT_PASSPHRASE_COMMAND"), "{why}");
     };
-    let rig = Rig::new("").project(text);
-    refused(&rig.load().unwrap_err());
+    let rig = rig().project(text);
+    refused(&rig.error());
     rig.trust();
-    refused(&rig.load().unwrap_err());
+    refused(&rig.error());
     let project = rig.path("project");
     let server = Config::load_cautious(&rig.environment(), Some(&project), &Overrides::default());
     refused(&server.unwrap_err().to_string());
@@ -234,14 +172,15 @@ fn each_setting_takes_a_secret_or_says_why_not() {
             expected.is_ok(),
             "{name}"
         );
-        let by_file = Rig::new(&naming(name, key.kind)).load();
+        let by_file = rig().user(&naming(name, key.kind)).load();
         let by_variable = key
             .variable()
-            .map(|variable| Rig::new("").var(&variable, "x ${vault:KEY}").load());
+            .map(|variable| rig().var(&variable, "x ${vault:KEY}").load());
         for (how, told) in [("file", Some(by_file)), ("variable", by_variable)] {
             match (told, expected) {
                 (None, _) | (Some(Ok(_)), Ok(())) => {}
                 (Some(Err(told)), Err(why)) => {
+                    let told = told.to_string();
                     let all = ["a secret can't be named here", why, "[agents.<name>.env]"];
                     assert!(
                         all.iter().all(|part| told.contains(part)),
@@ -252,7 +191,8 @@ fn each_setting_takes_a_secret_or_says_why_not() {
             }
         }
     }
-    let config = Rig::new(&naming("agents.<name>.env.<variable>", Kind::VariableValue))
+    let config = rig()
+        .user(&naming("agents.<name>.env.<variable>", Kind::VariableValue))
         .load()
         .unwrap();
     assert_eq!(

@@ -1,7 +1,5 @@
 //! Work is handed out only where there is money for it.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests fail loudly")]
-
 use callboard_limits::{Limit, LimitError, Resource, Scope, Span, limit_drop, limit_set};
 use callboard_models::{Dispatched, dispatch, task_stop};
 use callboard_scheduling::{Claim, NewTask, SchedulingError, State, task_add, task_get};

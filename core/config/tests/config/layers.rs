@@ -1,82 +1,12 @@
 //! Which layer wins, what an untrusted project may not do, and how each mistake is told.
-#![allow(clippy::unwrap_used, missing_docs)]
 
+use crate::rig::rig;
 use callboard_config::{
-    Config, ConfigError, Environment, KEYS, Key, Overrides, ProjectFile, Projects, Source, Trust,
+    Config, ConfigError, Environment, KEYS, Key, Overrides, ProjectFile, Source, Trust,
     config_files,
 };
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-
-struct Rig {
-    dir: tempfile::TempDir,
-    vars: Vec<(String, String)>,
-}
-
-fn rig() -> Rig {
-    let dir = tempfile::tempdir().unwrap();
-    for sub in ["home/.config/callboard", "project", "cwd"] {
-        std::fs::create_dir_all(dir.path().join(sub)).unwrap();
-    }
-    Rig {
-        dir,
-        vars: Vec::new(),
-    }
-}
-
-impl Rig {
-    fn path(&self, below: &str) -> PathBuf {
-        self.dir.path().join(below)
-    }
-
-    fn user(self, text: &str) -> Self {
-        put(&self.path("home/.config/callboard/config.toml"), text);
-        self
-    }
-
-    fn project(self, text: &str) -> Self {
-        put(&self.path("project/callboard.toml"), text);
-        self
-    }
-
-    fn var(mut self, name: &str, value: &str) -> Self {
-        self.vars.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    fn environment(&self) -> Environment {
-        let home = self.path("home").display().to_string();
-        let fixed = [("HOME".to_owned(), home)];
-        Environment::of(fixed.into_iter().chain(self.vars.clone()), self.path("cwd"))
-    }
-
-    fn projects(&self) -> Projects {
-        Projects::of(&self.environment()).unwrap()
-    }
-
-    fn root(&self) -> PathBuf {
-        self.path("project")
-    }
-
-    fn trust(&self) {
-        let file = ProjectFile::read(&self.root()).unwrap().unwrap();
-        self.projects().trust(&self.root(), &file.sha256).unwrap();
-    }
-
-    fn load(&self, flags: &Overrides) -> Result<Config, ConfigError> {
-        Config::load(&self.environment(), Some(&self.root()), flags)
-    }
-
-    fn config(&self) -> Config {
-        self.load(&Overrides::default()).unwrap()
-    }
-
-    fn error(&self) -> String {
-        self.load(&Overrides::default()).unwrap_err().to_string()
-    }
-}
 
 /// What has no tests of its own (`models.rs`).
 fn is_here(name: &str) -> bool {
@@ -94,13 +24,6 @@ fn is_here(name: &str) -> bool {
 
 fn keys() -> impl Iterator<Item = &'static Key> {
     KEYS.iter().filter(|key| is_here(key.name))
-}
-
-fn put(path: &Path, text: &str) {
-    File::create(path)
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
 }
 
 #[test]
@@ -220,7 +143,7 @@ fn later_layers_win_and_say_where_they_are() {
         agents: Some(7),
         ..Overrides::default()
     };
-    let config = varied.load(&flags).unwrap();
+    let config = varied.load_with(&flags).unwrap();
     assert_eq!(*config.run.agents, 7);
     assert_eq!(config.run.agents.source.to_string(), "--agents");
 }
@@ -246,7 +169,7 @@ fn the_board_by_layer() {
         board: Some("/flag".into()),
         ..Overrides::default()
     };
-    assert_eq!(*varied.load(&flags).unwrap().board, Path::new("/flag"));
+    assert_eq!(*varied.load_with(&flags).unwrap().board, Path::new("/flag"));
 }
 
 #[test]
@@ -330,7 +253,7 @@ fn every_key_that_needs_trust_is_refused_without_it() {
     assert_eq!(needed, named);
     for (name, text) in &values {
         let rig = rig().project(text);
-        let refused = rig.load(&Overrides::default());
+        let refused = rig.load();
         assert!(matches!(refused, Err(ConfigError::Untrusted(_))), "{name}");
     }
 }
@@ -365,7 +288,7 @@ fn trust_is_of_the_content() {
         rig.error()
     );
     rig.trust();
-    assert!(rig.load(&Overrides::default()).is_ok());
+    assert!(rig.load().is_ok());
     rig.projects().revoke(&rig.root()).unwrap();
     assert!(rig.error().contains("is not trusted"));
 }
@@ -393,7 +316,7 @@ fn problems_of_all_layers_come_at_once() {
         .user("[run]\nagnets = 1\n")
         .project("[run]\nattempts = 0\n")
         .var("CALLBOARD_LOG_LEVEL", "loud")
-        .load(&Overrides {
+        .load_with(&Overrides {
             roadmap: Some("/etc/passwd".into()),
             ..Overrides::default()
         })
@@ -425,10 +348,14 @@ fn only_a_flag_may_name_main() {
         ..Overrides::default()
     };
     assert_eq!(
-        *rig().load(&onto("main")).unwrap().run.integration_branch,
+        *rig()
+            .load_with(&onto("main"))
+            .unwrap()
+            .run
+            .integration_branch,
         "main"
     );
-    assert!(rig().load(&onto("-x")).is_err());
+    assert!(rig().load_with(&onto("-x")).is_err());
     assert!(
         rig()
             .user("[run]\nintegration_branch = \"main\"\n")
@@ -472,7 +399,7 @@ fn an_agent_without_a_command_is_a_problem_at_its_line() {
 fn a_flag_names_an_agent_or_gives_a_command() {
     let rig = rig().user("[agents.claude]\ncommand = \"claude -p\"\n");
     let choose = |agent: &str| {
-        rig.load(&Overrides {
+        rig.load_with(&Overrides {
             agent: Some(agent.to_owned()),
             ..Overrides::default()
         })
@@ -505,7 +432,7 @@ fn a_broken_register_stops_a_project_and_names_the_line() {
     let rig = rig();
     let file = rig.projects().file();
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    put(&file, "\noops\n");
+    std::fs::write(&file, "\noops\n").unwrap();
     assert!(rig.error().contains("projects.toml:2"), "{}", rig.error());
     assert!(Config::load(&rig.environment(), None, &Overrides::default()).is_ok());
 }

@@ -1,27 +1,19 @@
 //! What is done beside calls: rows of ended ones, calls whose process was killed, costs that become known, one at work
 //! at a time.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "tests write files, start processes and fail loudly"
-)]
-
-use callboard_config::{Config, Environment, Overrides};
+use crate::rig::{configure, open};
+use callboard_config::Environment;
 use callboard_console::ProcessId;
 use callboard_limits::{
     Ask, Call, CallState, Estimate, LimitError, Owner, Settlement, Subject, call_get, reserve,
     settle,
 };
-use callboard_models::{Models, Opening, keeping, no_secrets, this_process, tick};
+use callboard_models::{Models, no_secrets, this_process, tick};
 use callboard_scheduling::{Process, SchedulingError, duty_take};
-use callboard_store::SystemClock;
 use callboard_telemetry::llm::{LlmCall, LlmOutcome, llm_call};
-use callboard_telemetry::{CallLog, Counted, MicroDollars, Tokens, Usage};
-use std::path::PathBuf;
+use callboard_telemetry::{Counted, MicroDollars, Tokens, Usage};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
 struct Rig {
     dir: tempfile::TempDir,
@@ -31,11 +23,9 @@ struct Rig {
 impl Rig {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = dir.path().join(".config/callboard");
-        std::fs::create_dir_all(&config).unwrap();
         let text = "[providers.acme]\nwire = \"openai\"\nbase_url = \"http://127.0.0.1:9\"\nprices = \"vendor\"\n";
-        std::fs::write(config.join("config.toml"), text).unwrap();
-        let models = open(&dir.path().to_owned()).await;
+        configure(dir.path(), text);
+        let models = open_in(dir.path()).await;
         Self { dir, models }
     }
 
@@ -103,21 +93,9 @@ impl Rig {
     }
 }
 
-async fn open(home: &PathBuf) -> Models {
+async fn open_in(home: &Path) -> Models {
     let environment = Environment::of([("HOME", home)], home);
-    let config = Config::load(&environment, None, &Overrides::default()).unwrap();
-    let board = home.join("board");
-    std::fs::create_dir_all(&board).unwrap();
-    let opening = Opening {
-        log: CallLog::keeping(&board, keeping(&config)),
-        environment,
-        config,
-        project: None,
-        store: callboard_board::open(&board).unwrap(),
-        clock: Arc::new(SystemClock),
-        secrets: no_secrets(),
-    };
-    Models::open(opening).await.unwrap()
+    open(environment, None, &home.join("board"), no_secrets()).await
 }
 
 /// A process that was there and is gone.
