@@ -18,6 +18,7 @@ use callboard_scheduling::{
     self as scheduling, Claim, Facts, Lease, Outcome, SchedulingError, State, Task,
 };
 use callboard_store::actor::{self, Actor};
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -88,8 +89,8 @@ impl Crew {
     ///
     /// # Errors
     /// When the roadmap can't be read.
-    pub async fn choices(&self) -> Result<Vec<OpenChoice>, CrewError> {
-        self.project.git(Project::open_choices).await
+    pub fn choices(&self) -> BoxFuture<'_, Result<Vec<OpenChoice>, CrewError>> {
+        Box::pin(async move { self.project.git(Project::open_choices).await })
     }
 
     /// Posts a task for each open item and puts in order what an earlier process left. Only one process
@@ -98,34 +99,38 @@ impl Crew {
     /// # Errors
     /// [`SchedulingError::Held`] while another process works the project; whatever keeps the roadmap from
     /// being read.
-    pub async fn load(&self) -> Result<Loaded, CrewError> {
-        let duty = self.take_duty().await?;
-        let loaded = self.load_held().await;
-        self.drop_duty(&duty).await;
-        loaded
+    pub fn load(&self) -> BoxFuture<'_, Result<Loaded, CrewError>> {
+        Box::pin(async move {
+            let duty = self.take_duty().await?;
+            let loaded = self.load_held().await;
+            self.drop_duty(&duty).await;
+            loaded
+        })
     }
 
     /// Works the roadmap until nothing is left that could be done without a person, or until `stop`.
     ///
     /// # Errors
     /// As [`Crew::load`]; the board failing.
-    pub async fn run(&self, stop: CancellationToken) -> Result<Report, CrewError> {
-        let duty = self.take_duty().await?;
-        let ended = self.run_held(&stop, &duty).await;
-        self.drop_duty(&duty).await;
-        let report = ended?;
-        self.voice.say(Event::Finished {
-            report: report.clone(),
-        });
-        Ok(report)
+    pub fn run(&self, stop: CancellationToken) -> BoxFuture<'_, Result<Report, CrewError>> {
+        Box::pin(async move {
+            let duty = self.take_duty().await?;
+            let ended = self.run_held(&stop, &duty).await;
+            self.drop_duty(&duty).await;
+            let report = ended?;
+            self.voice.say(Event::Finished {
+                report: report.clone(),
+            });
+            Ok(report)
+        })
     }
 
     /// The table as the board has it now.
     ///
     /// # Errors
     /// When the board or the roadmap can't be read.
-    pub async fn report(&self) -> Result<Report, CrewError> {
-        report(&self.project, &[], Vec::new()).await
+    pub fn report(&self) -> BoxFuture<'_, Result<Report, CrewError>> {
+        Box::pin(async move { report(&self.project, &[], Vec::new()).await })
     }
 
     async fn load_held(&self) -> Result<Loaded, CrewError> {

@@ -20,6 +20,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::call::BoxFuture;
 use crate::log::is_modern;
 use crate::long::Slot;
 use crate::memory::{Memory, random_id, unsaved};
@@ -524,23 +525,29 @@ impl CallContext {
     /// [`ErrorKind::Suspended`] unwinds the handler until the reply is there. [`ErrorKind::NeedsPerson`]:
     /// the client can't ask, or nobody answered in time; the question is kept, and the same call goes on
     /// once a person has answered it with `callboard answer`.
-    pub async fn ask(&self, key: &str, question: Question) -> Result<Reply, ToolError> {
-        let asking = self.asking();
-        let request = question.request()?;
-        let asked = asking.asked(key, &question);
-        if let Some(reply) = asking.left(&asked).await? {
-            return Ok(reply);
-        }
-        match asking.obtain(key, request, &self.cancellation()).await? {
-            Obtained::Value(value) => {
-                let reply =
-                    Reply::read(&value, &asked.form).map_err(|why| asking.misfit(key, &why))?;
-                asking.answered(&asked, &reply).await?;
-                asking.withdraw(asked).await;
-                Ok(reply)
+    pub fn ask<'a>(
+        &'a self,
+        key: &'a str,
+        question: Question,
+    ) -> BoxFuture<'a, Result<Reply, ToolError>> {
+        Box::pin(async move {
+            let asking = self.asking();
+            let request = question.request()?;
+            let asked = asking.asked(key, &question);
+            if let Some(reply) = asking.left(&asked).await? {
+                return Ok(reply);
             }
-            Obtained::Nobody | Obtained::Late => Err(asking.leave(asked).await),
-        }
+            match asking.obtain(key, request, &self.cancellation()).await? {
+                Obtained::Value(value) => {
+                    let reply =
+                        Reply::read(&value, &asked.form).map_err(|why| asking.misfit(key, &why))?;
+                    asking.answered(&asked, &reply).await?;
+                    asking.withdraw(asked).await;
+                    Ok(reply)
+                }
+                Obtained::Nobody | Obtained::Late => Err(asking.leave(asked).await),
+            }
+        })
     }
 
     /// Whether the client can put a form to its user.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ability::Abilities;
 use crate::ask::Asking;
+use crate::call::BoxFuture;
 use crate::http::OwnStream;
 use crate::log::{self, is_modern};
 use crate::{Ability, Caller, Level, ToolError};
@@ -166,12 +167,19 @@ impl CallContext {
     ///
     /// Does nothing if the client did not ask for progress, if `done` did not grow since the last report, or
     /// if that was less than 200 ms ago (the last unit of a known total is always reported).
-    pub async fn progress(&self, done: u64, total: Option<u64>, message: &str) {
-        if let Some(call) = self.asking.slot().call() {
-            call.say(message).await;
-        } else if let Some(progress) = &self.progress {
-            progress.report(done, total, message).await;
-        }
+    pub fn progress<'a>(
+        &'a self,
+        done: u64,
+        total: Option<u64>,
+        message: &'a str,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if let Some(call) = self.asking.slot().call() {
+                call.say(message).await;
+            } else if let Some(progress) = &self.progress {
+                progress.report(done, total, message).await;
+            }
+        })
     }
 }
 

@@ -9,6 +9,7 @@
 use rmcp::model::{InputRequest, ListRootsRequest, ListRootsResult};
 
 use crate::ask::Obtained;
+use crate::call::BoxFuture;
 use crate::{Ability, CallContext, ToolError};
 
 /// A directory or file that the client works in.
@@ -30,20 +31,22 @@ impl CallContext {
     /// [`ErrorKind::Suspended`](crate::ErrorKind::Suspended) unwinds the handler until the answer is there;
     /// [`ErrorKind::ClientLacks`](crate::ErrorKind::ClientLacks) where the client names none;
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where it did not answer.
-    pub async fn roots(&self, key: &str) -> Result<Vec<Root>, ToolError> {
-        self.needs(Ability::Roots)?;
-        let request = InputRequest::ListRoots(ListRootsRequest::default());
-        let asking = self.asking();
-        let Obtained::Value(value) = asking.obtain(key, request, &self.cancellation()).await?
-        else {
-            return Err(ToolError::unavailable("the client did not name its roots"));
-        };
-        let answer: ListRootsResult = serde_json::from_value(value)
-            .map_err(|_| asking.misfit(key, "is no list of roots ({roots: [{uri}]})"))?;
-        let roots = answer.roots.into_iter().map(|root| Root {
-            uri: root.uri,
-            name: root.name,
-        });
-        Ok(roots.collect())
+    pub fn roots<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Vec<Root>, ToolError>> {
+        Box::pin(async move {
+            self.needs(Ability::Roots)?;
+            let request = InputRequest::ListRoots(ListRootsRequest::default());
+            let asking = self.asking();
+            let Obtained::Value(value) = asking.obtain(key, request, &self.cancellation()).await?
+            else {
+                return Err(ToolError::unavailable("the client did not name its roots"));
+            };
+            let answer: ListRootsResult = serde_json::from_value(value)
+                .map_err(|_| asking.misfit(key, "is no list of roots ({roots: [{uri}]})"))?;
+            let roots = answer.roots.into_iter().map(|root| Root {
+                uri: root.uri,
+                name: root.name,
+            });
+            Ok(roots.collect())
+        })
     }
 }

@@ -13,6 +13,7 @@ use rmcp::model::{
 };
 
 use crate::ask::Obtained;
+use crate::call::BoxFuture;
 use crate::{Ability, CallContext, ToolError};
 
 impl CallContext {
@@ -25,31 +26,34 @@ impl CallContext {
     /// [`ErrorKind::Suspended`](crate::ErrorKind::Suspended) unwinds the handler until the answer is there;
     /// [`ErrorKind::ClientLacks`](crate::ErrorKind::ClientLacks) where the client offers no model;
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where the model did not answer.
-    pub async fn sample(
-        &self,
-        key: &str,
-        prompt: &str,
+    pub fn sample<'a>(
+        &'a self,
+        key: &'a str,
+        prompt: &'a str,
         max_tokens: u32,
-    ) -> Result<String, ToolError> {
-        self.needs(Ability::Sampling)?;
-        let question = SamplingMessage::user_text(callboard_redact::scrub(prompt));
-        let params = CreateMessageRequestParams::new(vec![question], max_tokens);
-        let request = InputRequest::CreateMessage(CreateMessageRequest::new(params));
-        let asking = self.asking();
-        let Obtained::Value(value) = asking.obtain(key, request, &self.cancellation()).await?
-        else {
-            return Err(ToolError::unavailable("the client's model did not answer"));
-        };
-        let answer: CreateMessageResult = serde_json::from_value(value)
-            .map_err(|_| asking.misfit(key, "is no answer of a model ({role, content, model})"))?;
-        let texts = answer
-            .message
-            .content
-            .iter()
-            .filter_map(|block| match block {
-                SamplingMessageContentBlock::Text(text) => Some(text.text.as_str()),
-                _ => None,
-            });
-        Ok(texts.collect::<Vec<_>>().join("\n"))
+    ) -> BoxFuture<'a, Result<String, ToolError>> {
+        Box::pin(async move {
+            self.needs(Ability::Sampling)?;
+            let question = SamplingMessage::user_text(callboard_redact::scrub(prompt));
+            let params = CreateMessageRequestParams::new(vec![question], max_tokens);
+            let request = InputRequest::CreateMessage(CreateMessageRequest::new(params));
+            let asking = self.asking();
+            let Obtained::Value(value) = asking.obtain(key, request, &self.cancellation()).await?
+            else {
+                return Err(ToolError::unavailable("the client's model did not answer"));
+            };
+            let answer: CreateMessageResult = serde_json::from_value(value).map_err(|_| {
+                asking.misfit(key, "is no answer of a model ({role, content, model})")
+            })?;
+            let texts = answer
+                .message
+                .content
+                .iter()
+                .filter_map(|block| match block {
+                    SamplingMessageContentBlock::Text(text) => Some(text.text.as_str()),
+                    _ => None,
+                });
+            Ok(texts.collect::<Vec<_>>().join("\n"))
+        })
     }
 }

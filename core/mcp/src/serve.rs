@@ -4,10 +4,12 @@
 //! also before the first request. Not for: HTTP (see `http`).
 
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use callboard_store::actor;
+use futures_util::future::LocalBoxFuture;
 use rmcp::service::ServerInitializeError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Runtime;
@@ -54,10 +56,22 @@ pub fn runtime() -> io::Result<Runtime> {
 /// # Errors
 /// As [`runtime`].
 pub fn run<T>(future: impl Future<Output = T>) -> io::Result<T> {
+    let mut future = pin!(future);
+    let mut done = None;
+    let whole = std::future::poll_fn(|cx| {
+        let polled = future.as_mut().poll(cx);
+        polled.map(|output| done = Some(output))
+    });
+    to_its_end(pin!(whole))?;
+    done.ok_or_else(|| io::Error::other("the runtime ended before the work"))
+}
+
+/// Not generic: a runtime is much code, and is made once and not for each program.
+fn to_its_end(future: Pin<&mut dyn Future<Output = ()>>) -> io::Result<()> {
     let runtime = runtime()?;
-    let done = runtime.block_on(future);
+    runtime.block_on(future);
     runtime.shutdown_background();
-    Ok(done)
+    Ok(())
 }
 
 /// Serves standard input and output until input ends or SIGTERM or SIGINT comes, and returns within a
@@ -65,26 +79,30 @@ pub fn run<T>(future: impl Future<Output = T>) -> io::Result<T> {
 ///
 /// # Errors
 /// [`ServeError`]. The end of input is none, however early it comes.
-pub async fn serve_stdio<S: Send + Sync + 'static>(server: Server<S>) -> Result<(), ServeError> {
-    serve_here(Arc::new(server.served())).await
+pub fn serve_stdio<S: Send + Sync + 'static>(
+    server: Server<S>,
+) -> LocalBoxFuture<'static, Result<(), ServeError>> {
+    serve_here(Arc::new(server.served()))
 }
 
 /// Standard input and output, in one place for every server.
-async fn serve_here(server: Arc<Served>) -> Result<(), ServeError> {
-    let closing = server.wrapper.closing.clone();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let watch = actor::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        closing.cancel();
-    });
-    let (read, write) = crate::stdio::open();
-    let served = serve_streams(server, read, write).await;
-    watch.abort();
-    served
+fn serve_here(server: Arc<Served>) -> LocalBoxFuture<'static, Result<(), ServeError>> {
+    Box::pin(async move {
+        let closing = server.wrapper.closing.clone();
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let watch = actor::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            closing.cancel();
+        });
+        let (read, write) = crate::stdio::open();
+        let served = serve_streams(server, read, write).await;
+        watch.abort();
+        served
+    })
 }
 
 /// Serves a pair of streams until `read` ends, and returns within a second of that.

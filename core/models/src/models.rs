@@ -13,6 +13,7 @@ use callboard_store::actor;
 use callboard_store::{Clock, Store, SystemClock};
 use callboard_telemetry::llm::Retention;
 use callboard_telemetry::{CallLog, Keeping};
+use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -102,36 +103,38 @@ impl Models {
     ///
     /// # Errors
     /// Where the board does not answer, or there is no data directory.
-    pub async fn open(opening: Opening) -> Result<Models, ModelsError> {
-        let files = Files::of(&opening.environment, &opening.config).map_err(no_place)?;
-        let project = opening.project.as_deref();
-        set_limits(
-            &opening.config,
-            project,
-            &opening.store,
-            opening.clock.now_ms(),
-        )
-        .await?;
-        let marks = files.marks();
-        let (prices, built) = Self::made(&opening, &files).await?;
-        let parts = Parts {
-            store: opening.store.clone(),
-            log: opening.log.clone(),
-            clock: Arc::clone(&opening.clock),
-            owner: this_process(),
-        };
-        let inner = Inner {
-            router: Router::new(parts, built.settings),
-            files,
-            now: Mutex::new(Now {
-                unready: built.unready,
-                prices,
-                marks,
-            }),
-            opening,
-        };
-        Ok(Models {
-            inner: Arc::new(inner),
+    pub fn open(opening: Opening) -> BoxFuture<'static, Result<Models, ModelsError>> {
+        Box::pin(async move {
+            let files = Files::of(&opening.environment, &opening.config).map_err(no_place)?;
+            let project = opening.project.as_deref();
+            set_limits(
+                &opening.config,
+                project,
+                &opening.store,
+                opening.clock.now_ms(),
+            )
+            .await?;
+            let marks = files.marks();
+            let (prices, built) = Self::made(&opening, &files).await?;
+            let parts = Parts {
+                store: opening.store.clone(),
+                log: opening.log.clone(),
+                clock: Arc::clone(&opening.clock),
+                owner: this_process(),
+            };
+            let inner = Inner {
+                router: Router::new(parts, built.settings),
+                files,
+                now: Mutex::new(Now {
+                    unready: built.unready,
+                    prices,
+                    marks,
+                }),
+                opening,
+            };
+            Ok(Models {
+                inner: Arc::new(inner),
+            })
         })
     }
 

@@ -45,6 +45,7 @@ pub use stop::{EndedAtOnce, Stop};
 
 use std::sync::Arc;
 
+use crate::call::BoxFuture;
 use crate::server::Served;
 use crate::{Gate, Server};
 use page::Page;
@@ -131,7 +132,11 @@ impl Http {
     ///
     /// # Errors
     /// [`EndedAtOnce`] when the second word came before that.
-    pub async fn serve(self, listener: Listener, stop: Stop) -> Result<(), EndedAtOnce> {
-        accept::serve(self, listener, stop).await
+    pub fn serve(
+        self,
+        listener: Listener,
+        stop: Stop,
+    ) -> BoxFuture<'static, Result<(), EndedAtOnce>> {
+        Box::pin(async move { accept::serve(self, listener, stop).await })
     }
 }

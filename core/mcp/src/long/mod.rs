@@ -21,6 +21,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::call::BoxFuture;
 use crate::memory::{Memory, random_id, unsaved};
 use crate::{CallContext, ErrorKind, ToolError};
 use rows::{LongError, LongRow, NewCall, Standing};
@@ -317,7 +318,7 @@ impl CallContext {
     ///
     /// # Errors
     /// Too many long calls are at work or kept, or the board failed.
-    pub async fn detach(&self) -> Result<bool, ToolError> {
-        self.asking().detach().await
+    pub fn detach(&self) -> BoxFuture<'_, Result<bool, ToolError>> {
+        Box::pin(async move { self.asking().detach().await })
     }
 }

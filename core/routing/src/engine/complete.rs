@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use callboard_limits::Standing;
 use callboard_telemetry::{MicroDollars, Usage, llm};
+use futures_util::future::BoxFuture;
 
 use super::attempt::Attempt;
 use super::error::{CallError, Hop};
@@ -86,26 +87,28 @@ impl Router {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn complete(&self, ask: Ask) -> Result<Answered, CallError> {
-        let (mut run, mut fitting) = self.run(ask, false)?;
-        let mut poor: Option<Answered> = None;
-        loop {
-            match self.once(&mut run, &mut fitting).await {
-                Ok((attempt, answered)) => {
-                    let Some(unmet) = answered.unmet.clone() else {
-                        return Ok(answered);
-                    };
-                    let more = run.unmet(&attempt, &unmet);
-                    poor = Some(answered);
-                    if !more {
-                        break;
+    pub fn complete(&self, ask: Ask) -> BoxFuture<'_, Result<Answered, CallError>> {
+        Box::pin(async move {
+            let (mut run, mut fitting) = self.run(ask, false)?;
+            let mut poor: Option<Answered> = None;
+            loop {
+                match self.once(&mut run, &mut fitting).await {
+                    Ok((attempt, answered)) => {
+                        let Some(unmet) = answered.unmet.clone() else {
+                            return Ok(answered);
+                        };
+                        let more = run.unmet(&attempt, &unmet);
+                        poor = Some(answered);
+                        if !more {
+                            break;
+                        }
                     }
+                    Err(error) if poor.is_none() => return Err(error),
+                    Err(_) => break,
                 }
-                Err(error) if poor.is_none() => return Err(error),
-                Err(_) => break,
             }
-        }
-        poor.ok_or_else(|| run.stuck())
+            poor.ok_or_else(|| run.stuck())
+        })
     }
 
     /// Until somebody has answered, well or not.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use callboard_limits::Standing;
 use callboard_telemetry::{Counted, MicroDollars, Tokens, Usage, llm};
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Attempt, Bill};
@@ -74,44 +75,46 @@ impl Router {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn pass(&self, passing: Passing) -> Result<Passed, CallError> {
-        let mut run = self.passing(&passing)?;
-        loop {
-            let mut attempt = run.attempt().await?;
-            let Some(upstream) = attempt.upstream(run.left()) else {
-                run.failed(attempt, overdue()).await?;
-                continue;
-            };
-            let model = attempt.plan.target.model.clone();
-            let request = Encoded {
-                path: passing.path.clone(),
-                headers: headers(passing.wire),
-                body: passing.body_for(&model),
-            };
-            let answer = match upstream.pass(request, &passing.headers).await {
-                Ok(answer) if answer.head.is_success() => answer,
-                Ok(answer) => {
-                    let failure = upstream.refusal(answer, &model).await;
-                    run.failed(attempt, failure).await?;
+    pub fn pass(&self, passing: Passing) -> BoxFuture<'_, Result<Passed, CallError>> {
+        Box::pin(async move {
+            let mut run = self.passing(&passing)?;
+            loop {
+                let mut attempt = run.attempt().await?;
+                let Some(upstream) = attempt.upstream(run.left()) else {
+                    run.failed(attempt, overdue()).await?;
                     continue;
-                }
-                Err(failure) => {
-                    run.failed(attempt, failure).await?;
-                    continue;
-                }
-            };
-            attempt.seen.request_id = answer.head.request_id();
-            let mut passed = Passed::new(run, attempt, &passing, answer);
-            let Some(failure) = passed.begin(passing.streams()).await else {
-                return Ok(passed);
-            };
-            let mut failure = upstream.explained(failure, &model);
-            // Whatever came of it, nobody was given it.
-            failure.after_bytes = false;
-            (run, attempt) = (passed.run, passed.attempt);
-            attempt.finish().await;
-            run.after(&attempt, failure).await?;
-        }
+                };
+                let model = attempt.plan.target.model.clone();
+                let request = Encoded {
+                    path: passing.path.clone(),
+                    headers: headers(passing.wire),
+                    body: passing.body_for(&model),
+                };
+                let answer = match upstream.pass(request, &passing.headers).await {
+                    Ok(answer) if answer.head.is_success() => answer,
+                    Ok(answer) => {
+                        let failure = upstream.refusal(answer, &model).await;
+                        run.failed(attempt, failure).await?;
+                        continue;
+                    }
+                    Err(failure) => {
+                        run.failed(attempt, failure).await?;
+                        continue;
+                    }
+                };
+                attempt.seen.request_id = answer.head.request_id();
+                let mut passed = Passed::new(run, attempt, &passing, answer);
+                let Some(failure) = passed.begin(passing.streams()).await else {
+                    return Ok(passed);
+                };
+                let mut failure = upstream.explained(failure, &model);
+                // Whatever came of it, nobody was given it.
+                failure.after_bytes = false;
+                (run, attempt) = (passed.run, passed.attempt);
+                attempt.finish().await;
+                run.after(&attempt, failure).await?;
+            }
+        })
     }
 
     fn passing(&self, passing: &Passing) -> Result<Run, CallError> {

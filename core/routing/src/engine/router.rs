@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use callboard_store::Ids;
+use futures_util::future::BoxFuture;
 
 use super::explain::{Question, considered, demanded};
 use super::flights::Flights;
@@ -106,25 +107,27 @@ impl Router {
     ///
     /// # Errors
     /// [`CallError::Unknown`] for a route or provider that is not configured, [`CallError::Board`].
-    pub async fn explain(&self, ask: &Ask) -> Result<Explained, CallError> {
-        let parts = &self.inner.parts;
-        let now = parts.clock.now_ms();
-        let known = self.inner.health.fresh(&parts.log, now).await;
-        let settings = self.settings();
-        let (chain, route) = settings.chain(&ask.target)?;
-        let base = estimate::input_tokens(&ask.chat);
-        let need = demanded(Need::of(&ask.chat, base), &ask.terms, &ask.who, route);
-        let question = Question {
-            chain,
-            need,
-            chat: &ask.chat,
-            base,
-            who: &ask.who,
-        };
-        let explained = parts
-            .store
-            .read_now(|c| considered(c, now, &settings.prices, question, &known))?;
-        Ok(explained)
+    pub fn explain<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Explained, CallError>> {
+        Box::pin(async move {
+            let parts = &self.inner.parts;
+            let now = parts.clock.now_ms();
+            let known = self.inner.health.fresh(&parts.log, now).await;
+            let settings = self.settings();
+            let (chain, route) = settings.chain(&ask.target)?;
+            let base = estimate::input_tokens(&ask.chat);
+            let need = demanded(Need::of(&ask.chat, base), &ask.terms, &ask.who, route);
+            let question = Question {
+                chain,
+                need,
+                chat: &ask.chat,
+                base,
+                who: &ask.who,
+            };
+            let explained = parts
+                .store
+                .read_now(|c| considered(c, now, &settings.prices, question, &known))?;
+            Ok(explained)
+        })
     }
 
     /// How many tokens a question has for whoever would be asked: as the provider counts them where its wire can and
@@ -132,36 +135,40 @@ impl Router {
     ///
     /// # Errors
     /// As [`Router::explain`].
-    pub async fn count_tokens(&self, ask: &Ask) -> Result<u64, CallError> {
-        let explained = self.explain(ask).await?;
-        let first = explained
-            .decision
-            .order
-            .first()
-            .map_or(0, |choice| choice.at);
-        let Some(first) = explained.candidates.get(first) else {
-            return Ok(explained.need.input);
-        };
-        let target = first.target();
-        let settings = self.settings();
-        let upstream = &settings.provider(&target.provider)?.upstream;
-        let mut chat = ask.chat.clone();
-        chat.model = target.model;
-        let counted = upstream.within(COUNTING).count_tokens(&chat).await;
-        Ok(counted.ok().flatten().unwrap_or(first.estimate.input))
+    pub fn count_tokens<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<u64, CallError>> {
+        Box::pin(async move {
+            let explained = self.explain(ask).await?;
+            let first = explained
+                .decision
+                .order
+                .first()
+                .map_or(0, |choice| choice.at);
+            let Some(first) = explained.candidates.get(first) else {
+                return Ok(explained.need.input);
+            };
+            let target = first.target();
+            let settings = self.settings();
+            let upstream = &settings.provider(&target.provider)?.upstream;
+            let mut chat = ask.chat.clone();
+            chat.model = target.model;
+            let counted = upstream.within(COUNTING).count_tokens(&chat).await;
+            Ok(counted.ok().flatten().unwrap_or(first.estimate.input))
+        })
     }
 
     /// The models that a provider says it has.
     ///
     /// # Errors
     /// [`CallError::Unknown`] for a provider that is not configured, [`CallError::Failed`] with what it said instead.
-    pub async fn models(&self, provider: &str) -> Result<Vec<Model>, CallError> {
-        let settings = self.settings();
-        let upstream = &settings.provider(provider)?.upstream;
-        let failed = |failure: Failure| CallError::Failed {
-            failure,
-            hops: Vec::new(),
-        };
-        upstream.models().await.map_err(failed)
+    pub fn models<'a>(&'a self, provider: &'a str) -> BoxFuture<'a, Result<Vec<Model>, CallError>> {
+        Box::pin(async move {
+            let settings = self.settings();
+            let upstream = &settings.provider(provider)?.upstream;
+            let failed = |failure: Failure| CallError::Failed {
+                failure,
+                hops: Vec::new(),
+            };
+            upstream.models().await.map_err(failed)
+        })
     }
 }

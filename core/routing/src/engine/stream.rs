@@ -6,6 +6,7 @@ use std::time::Duration;
 use callboard_limits::Standing;
 use callboard_telemetry::{MicroDollars, Usage};
 use futures_util::Stream;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Attempt, Bill};
@@ -55,23 +56,25 @@ impl Router {
     ///
     /// # Errors
     /// [`CallError`].
-    pub async fn stream(&self, ask: Ask) -> Result<Answering, CallError> {
-        let (run, fitting) = self.run(ask, true)?;
-        let mut answering = Answering {
-            run,
-            fitting,
-            attempt: None,
-            streaming: None,
-            ready: VecDeque::new(),
-            failure: None,
-            again: false,
-            handed: false,
-            call: String::new(),
-            target: Target::new("", ""),
-            bill: Bill::default(),
-        };
-        answering.begin().await?;
-        Ok(answering)
+    pub fn stream(&self, ask: Ask) -> BoxFuture<'_, Result<Answering, CallError>> {
+        Box::pin(async move {
+            let (run, fitting) = self.run(ask, true)?;
+            let mut answering = Answering {
+                run,
+                fitting,
+                attempt: None,
+                streaming: None,
+                ready: VecDeque::new(),
+                failure: None,
+                again: false,
+                handed: false,
+                call: String::new(),
+                target: Target::new("", ""),
+                bill: Bill::default(),
+            };
+            answering.begin().await?;
+            Ok(answering)
+        })
     }
 }
 
@@ -164,37 +167,39 @@ impl Answering {
     }
 
     /// Asks until somebody begins to answer.
-    async fn begin(&mut self) -> Result<(), CallError> {
-        loop {
-            // Whoever stops waiting and comes back begins here.
-            self.again = true;
-            let mut attempt = self.run.attempt().await?;
-            let Some(upstream) = attempt.upstream(self.run.left()) else {
-                self.run.failed(attempt, overdue()).await?;
-                continue;
-            };
-            let chat = self.fitting.to(&attempt, &upstream);
-            match upstream.stream(chat).await {
-                Err(failure) => self.run.failed(attempt, failure).await?,
-                Ok(streaming) => {
-                    attempt.seen.request_id = streaming.request_id();
-                    self.call.clone_from(&attempt.plan.call);
-                    self.target.clone_from(&attempt.plan.target);
-                    (self.attempt, self.streaming) = (Some(attempt), Some(streaming));
-                    self.hear().await;
-                    self.written_down().await;
-                    let Some(failure) = self.failure.take() else {
-                        self.again = false;
-                        return Ok(());
-                    };
-                    self.ready.clear();
-                    let Some(attempt) = self.attempt.take() else {
-                        return Ok(());
-                    };
-                    self.run.after(&attempt, failure).await?;
+    fn begin(&mut self) -> BoxFuture<'_, Result<(), CallError>> {
+        Box::pin(async move {
+            loop {
+                // Whoever stops waiting and comes back begins here.
+                self.again = true;
+                let mut attempt = self.run.attempt().await?;
+                let Some(upstream) = attempt.upstream(self.run.left()) else {
+                    self.run.failed(attempt, overdue()).await?;
+                    continue;
+                };
+                let chat = self.fitting.to(&attempt, &upstream);
+                match upstream.stream(chat).await {
+                    Err(failure) => self.run.failed(attempt, failure).await?,
+                    Ok(streaming) => {
+                        attempt.seen.request_id = streaming.request_id();
+                        self.call.clone_from(&attempt.plan.call);
+                        self.target.clone_from(&attempt.plan.target);
+                        (self.attempt, self.streaming) = (Some(attempt), Some(streaming));
+                        self.hear().await;
+                        self.written_down().await;
+                        let Some(failure) = self.failure.take() else {
+                            self.again = false;
+                            return Ok(());
+                        };
+                        self.ready.clear();
+                        let Some(attempt) = self.attempt.take() else {
+                            return Ok(());
+                        };
+                        self.run.after(&attempt, failure).await?;
+                    }
                 }
             }
-        }
+        })
     }
 
     /// Reads until the model says something, or it is over.
