@@ -1,7 +1,8 @@
 //! The shapes in which a value turns up in text.
 //! For: the value as it is, escaped for JSON or Rust or a URL, in base 64 (wherever it begins in the encoded bytes)
 //! and in hexadecimal; each longer line of a value of several lines.
-//! Not for: compression, encryption or spelling it backwards: whoever holds a value can always hide it.
+//! Not for: other ways to escape for JSON (see `escaped`); nor compression, encryption or spelling it backwards: whoever
+//! holds a value can always hide it.
 
 use std::fmt::Write as _;
 use zeroize::Zeroizing;

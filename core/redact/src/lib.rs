@@ -5,6 +5,7 @@
 //!
 //! It imports nothing of ours, so that whatever writes can use it.
 
+mod escaped;
 mod forms;
 mod inherited;
 mod panics;

@@ -3,6 +3,7 @@
 //! Not for: whole texts (see [`Scrubber::scrub`]).
 
 use crate::Scrubber;
+use crate::scrubber::Text;
 use std::sync::Arc;
 use zeroize::Zeroize;
 
@@ -46,24 +47,27 @@ impl Stream {
     /// longer value with the same beginning is waited for, nothing inside it is.
     fn open_end(&self) -> usize {
         let bytes = &self.held;
+        let text = Text::of(bytes);
         let mut at = bytes.len().saturating_sub(self.scrubber.longest() - 1);
         // A match that begins before and reaches into the last bytes must not be cut.
         let mut from = 0;
-        while let Some((found, _)) = self.scrubber.find(bytes, from) {
+        while let Some((found, _)) = self.scrubber.find(text, from) {
             if found.start >= at {
                 break;
             }
             from = found.end;
             at = at.max(found.end);
         }
-        (at..bytes.len())
-            .find(|at| self.scrubber.may_continue(&bytes[*at..]))
-            .map_or(bytes.len(), |open| self.not_inside_a_match(open))
+        let plain = (at..bytes.len()).find(|at| self.scrubber.may_continue(&bytes[*at..]));
+        // An escape may be many times as long as what it means, so its match may have begun anywhere.
+        let escaped = self.scrubber.first_open(text);
+        let open = plain.into_iter().chain(escaped).min();
+        open.map_or(bytes.len(), |open| self.not_inside_a_match(text, open))
     }
 
-    fn not_inside_a_match(&self, open: usize) -> usize {
+    fn not_inside_a_match(&self, text: Text<'_>, open: usize) -> usize {
         let mut from = 0;
-        while let Some((found, _)) = self.scrubber.find(&self.held, from) {
+        while let Some((found, _)) = self.scrubber.find(text, from) {
             if found.start >= open {
                 break;
             }
