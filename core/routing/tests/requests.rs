@@ -98,7 +98,7 @@ fn openai() {
             {"role": "assistant", "content": "One moment.", "reasoning_content": "Look it up.", "tool_calls": [
                 {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{\"city\": \"Paris\"}"}},
             ]},
-            {"role": "tool", "tool_call_id": "call_1", "content": "18 degrees"},
+            {"role": "tool", "tool_call_id": "call_1", "content": "Error: 18 degrees"},
             {"role": "user", "content": "Go on."},
         ],
         "stream": true,
@@ -270,7 +270,7 @@ fn ollama() {
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "What is this?", "images": ["AAAA"]},
             {"role": "assistant", "content": "One moment.", "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Paris"}}}]},
-            {"role": "tool", "content": "18 degrees", "tool_name": "weather"},
+            {"role": "tool", "content": "Error: 18 degrees", "tool_name": "weather"},
             {"role": "user", "content": "Go on."},
         ],
         "stream": false,

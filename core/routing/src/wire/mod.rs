@@ -258,6 +258,15 @@ fn told<P>(
     Ok((said, pictures))
 }
 
+/// What a tool told, for wires that have no other place to say that it failed.
+fn outcome(said: String, is_error: bool) -> String {
+    // Many tools say so themselves.
+    if is_error && !said.starts_with("Error:") {
+        return format!("Error: {said}");
+    }
+    said
+}
+
 /// A text that is there and not empty.
 fn text(value: &Value) -> Option<String> {
     value

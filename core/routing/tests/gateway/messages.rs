@@ -61,7 +61,7 @@ fn an_agents_request_reaches_another_wire() {
             {"role": "assistant", "content": "One moment.", "tool_calls": [
                 {"id": "toolu_1", "type": "function", "function": {"name": "Read", "arguments": "{\"path\":\"a b\",\"lines\":[1,2.5]}"}},
                 {"id": "toolu_2", "type": "function", "function": {"name": "ToolSearch", "arguments": "{}"}}]},
-            {"role": "tool", "tool_call_id": "toolu_1", "content": "no"},
+            {"role": "tool", "tool_call_id": "toolu_1", "content": "Error: no"},
             {"role": "tool", "tool_call_id": "toolu_2", "content": "The tool Write is ready to be called."},
             {"role": "user", "content": [
                 {"type": "image_url", "image_url": {"url": "https://x.test/y.png"}},

@@ -2,7 +2,7 @@
 
 use crate::chat::{Chat, Image, Message, Output, Part, Reasoning, Role, ToolChoice};
 use crate::failure::Failure;
-use crate::wire::{Encoded, Mode, Wire, errors, object, put, told};
+use crate::wire::{Encoded, Mode, Wire, errors, object, outcome, put, told};
 use serde_json::{Value, json};
 
 pub(in crate::wire) fn encode(chat: &Chat, mode: Mode) -> Result<Encoded, Failure> {
@@ -117,8 +117,15 @@ fn message(message: &Message, chat: &Chat, out: &mut Vec<Value>) -> Result<(), F
                 calls.push(json!({"function": {"name": name, "arguments": arguments}}));
             }
             Part::ToolResult {
-                id, name, parts, ..
-            } => out.push(result(id, name, parts, chat)?),
+                id,
+                name,
+                parts,
+                is_error,
+            } => {
+                let told = told(Wire::Ollama, parts, picture)?;
+                let said = (outcome(told.0, *is_error), told.1);
+                out.push(result(id, name, said, chat));
+            }
         }
     }
     if said.is_empty() && pictures.is_empty() && calls.is_empty() {
@@ -139,8 +146,7 @@ fn message(message: &Message, chat: &Chat, out: &mut Vec<Value>) -> Result<(), F
     Ok(())
 }
 
-fn result(id: &str, name: &str, parts: &[Part], chat: &Chat) -> Result<Value, Failure> {
-    let (said, pictures) = told(Wire::Ollama, parts, picture)?;
+fn result(id: &str, name: &str, (said, pictures): (String, Vec<String>), chat: &Chat) -> Value {
     let mut whole = json!({"role": "tool", "content": said});
     let called = chat.messages.iter().flat_map(|message| &message.parts);
     let mut called = called.filter_map(|part| match part {
@@ -158,7 +164,7 @@ fn result(id: &str, name: &str, parts: &[Part], chat: &Chat) -> Result<Value, Fa
         "images",
         (!pictures.is_empty()).then_some(pictures),
     );
-    Ok(whole)
+    whole
 }
 
 fn picture(image: &Image) -> Result<String, Failure> {

@@ -2,7 +2,7 @@
 
 use crate::chat::{Chat, Form, Image, Message, Output, Part, Reasoning, Role, ToolChoice};
 use crate::failure::Failure;
-use crate::wire::{Encoded, Mode, Wire, errors, put};
+use crate::wire::{Encoded, Mode, Wire, errors, outcome, put};
 use serde_json::{Value, json};
 
 pub(in crate::wire) fn encode(chat: &Chat, mode: Mode) -> Result<Encoded, Failure> {
@@ -107,7 +107,12 @@ fn user(message: &Message, messages: &mut Vec<Value>) -> Result<(), Failure> {
         match part {
             Part::Text { text, .. } => content.push(json!({"type": "text", "text": text})),
             Part::Image(image) => content.push(picture(image)),
-            Part::ToolResult { id, parts, .. } => {
+            Part::ToolResult {
+                id,
+                parts,
+                is_error,
+                ..
+            } => {
                 let mut said = String::new();
                 for part in parts {
                     match part {
@@ -119,6 +124,7 @@ fn user(message: &Message, messages: &mut Vec<Value>) -> Result<(), Failure> {
                         }
                     }
                 }
+                let said = outcome(said, *is_error);
                 messages.push(json!({"role": "tool", "tool_call_id": id, "content": said}));
             }
             other => {
