@@ -1,6 +1,6 @@
 //! Putting a streamed answer together again.
 
-use super::{Event, Finish, Form, Part, Remaining, Reply};
+use super::{Event, Finish, Form, Part, Remaining, Reply, known};
 use callboard_telemetry::Usage;
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ impl Assembly {
                     arguments.push_str(&more);
                 }
             }
-            Event::Usage(usage) => self.usage = Some(usage),
+            Event::Usage(usage) => self.usage = known(usage),
             Event::Finished { finish, word } => self.finish = Some((finish, word)),
         }
     }

@@ -7,6 +7,7 @@ mod assembly;
 mod reply;
 
 pub use assembly::Assembly;
+pub(crate) use reply::known;
 pub use reply::{Allowance, Event, Finish, Remaining, Reply};
 
 use crate::wire::Wire;

@@ -1,7 +1,7 @@
 //! What comes back from a model.
 
 use super::{Image, Kept, Part};
-use callboard_telemetry::Usage;
+use callboard_telemetry::{Counted, Usage};
 use serde::{Deserialize, Serialize};
 
 /// A whole answer.
@@ -123,7 +123,8 @@ pub enum Event {
         /// A piece of JSON text.
         arguments: String,
     },
-    /// What was used so far; each replaces the one before.
+    /// What was used so far; each replaces the one before. One that is not reported says that nothing is known: what
+    /// the provider said can't be true.
     Usage(Usage),
     /// The answer is whole. Always the last.
     Finished {
@@ -132,6 +133,11 @@ pub enum Event {
         /// The same in the provider's word.
         word: Option<String>,
     },
+}
+
+/// What an [`Event::Usage`] says.
+pub(crate) fn known(usage: Usage) -> Option<Usage> {
+    Some(usage).filter(|usage| usage.counted == Counted::Reported)
 }
 
 impl Event {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use callboard_limits::Standing;
-use callboard_telemetry::{Counted, MicroDollars, Tokens, Usage, llm};
+use callboard_telemetry::{MicroDollars, Tokens, Usage, llm};
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,7 +21,7 @@ use crate::chat::Event;
 use crate::failure::{Failure, FailureKind};
 use crate::route::Rejection;
 use crate::upstream::{Answer, Body};
-use crate::wire::{Decoder, Encoded, Head, MOST_BODY, Wire};
+use crate::wire::{Decoder, Encoded, Head, MOST_BODY, Wire, believed};
 
 /// An answer on its way through. Dropping it calls it off: the connection is closed, and what was used is counted.
 pub struct Passed {
@@ -380,10 +380,7 @@ fn numbers(body: &[u8], events: &mut Vec<Event>, head: &Head) -> Result<(), Fail
             input,
             ..Tokens::default()
         };
-        events.push(Event::Usage(Usage {
-            tokens,
-            counted: Counted::Reported,
-        }));
+        events.extend(believed(Wire::OpenAi, tokens).map(Event::Usage));
     }
     events.push(Event::Finished {
         finish: crate::chat::Finish::Stop,

@@ -5,7 +5,7 @@ use callboard_limits::{Estimate, Verdict};
 use callboard_telemetry::{Counted, Tokens, Usage};
 
 use super::estimate;
-use crate::chat::{Event, Finish, Part, Reply};
+use crate::chat::{Event, Finish, Part, Reply, known};
 use crate::failure::{Failure, FailureKind};
 
 /// What was seen of an answer.
@@ -43,7 +43,7 @@ impl Seen {
             Event::ToolCallStarted { name, .. } => self.says(&format!("\n[calls {name}] ")),
             Event::ToolCallDelta { arguments, .. } => self.says(arguments),
             Event::Kept(_) | Event::Image(_) => {}
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Usage(usage) => self.usage = known(*usage),
             Event::Finished { finish, word } => self.finishes(*finish, word.as_ref()),
         }
     }

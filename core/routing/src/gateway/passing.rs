@@ -2,7 +2,7 @@
 
 use super::read::{Unfit, wrong};
 use super::seal;
-use crate::chat::{Event, Finish};
+use crate::chat::{Event, Finish, known};
 use crate::failure::Failure;
 use crate::wire::{Decoder, Head, Wire};
 use callboard_telemetry::Usage;
@@ -180,7 +180,7 @@ impl Tap {
             self.seen.spoke |= event.is_content();
             match event {
                 Event::Started { id, model } => (self.seen.id, self.seen.model) = (id, model),
-                Event::Usage(usage) => self.seen.usage = Some(usage),
+                Event::Usage(usage) => self.seen.usage = known(usage),
                 Event::Finished { finish, word } => self.seen.finish = Some((finish, word)),
                 _ => {}
             }

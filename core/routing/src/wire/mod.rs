@@ -4,6 +4,7 @@
 //! anything; nothing here waits, connects or reads a clock.
 
 mod anthropic;
+mod counting;
 mod decoder;
 mod errors;
 mod framing;
@@ -13,6 +14,7 @@ mod models;
 mod ollama;
 mod openai;
 
+pub(crate) use counting::believed;
 pub use decoder::Decoder;
 pub use models::{Listing, Model};
 

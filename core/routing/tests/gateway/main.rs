@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod completions;
+mod counts;
 #[path = "../fixtures/mod.rs"]
 mod fixtures;
 mod messages;

@@ -1,6 +1,6 @@
 //! An answer as a message, whole or in events (docs.anthropic.com/en/docs/build-with-claude/streaming).
 
-use crate::chat::{Event, Finish, Form, Kept, Part, Reply};
+use crate::chat::{Event, Finish, Form, Kept, Part, Reply, known};
 use crate::failure::{Failure, FailureKind};
 use crate::gateway::{Stamp, misplaced, named, no_picture, seal};
 use crate::wire::Wire;
@@ -96,7 +96,7 @@ fn message(stamp: &Stamp, model: Option<&str>, usage: Option<Usage>) -> Value {
 /// This protocol counts what a cache holds beside `input_tokens`, and has no word for not knowing.
 fn usage(usage: Option<Usage>) -> Value {
     let tokens = usage.map(|usage| usage.tokens).unwrap_or_default();
-    let beside = tokens.cached + tokens.cache_write;
+    let beside = tokens.cached.saturating_add(tokens.cache_write);
     json!({
         "input_tokens": tokens.input.saturating_sub(beside),
         "cache_creation_input_tokens": tokens.cache_write,
@@ -167,7 +167,7 @@ impl Writer {
         match event {
             Event::Started { model, .. } => self.model.clone_from(model),
             // The first numbers go into the beginning, the last into the end.
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Usage(usage) => self.usage = known(*usage),
             Event::Finished { finish, word } => {
                 self.begin(out);
                 while !self.waiting.is_empty() {

@@ -1,6 +1,6 @@
 //! An answer as a chat completion, whole or in chunks.
 
-use crate::chat::{Event, Finish, Kept, Part, Reply};
+use crate::chat::{Event, Finish, Kept, Part, Reply, known};
 use crate::failure::Failure;
 use crate::gateway::{Stamp, misplaced, no_picture};
 use crate::wire::Wire;
@@ -87,7 +87,7 @@ fn usage(usage: Usage) -> Value {
     json!({
         "prompt_tokens": tokens.input,
         "completion_tokens": tokens.output,
-        "total_tokens": tokens.input + tokens.output,
+        "total_tokens": tokens.input.saturating_add(tokens.output),
         "prompt_tokens_details": sent,
         "completion_tokens_details": {"reasoning_tokens": tokens.reasoning},
     })
@@ -123,7 +123,7 @@ impl Writer {
     ) -> Result<(), Failure> {
         match event {
             Event::Started { model, .. } => self.model.clone_from(model),
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Usage(usage) => self.usage = known(*usage),
             Event::Text { text } => self.delta(json!({"content": text}), out),
             Event::Thinking { text } => self.delta(json!({"reasoning_content": text}), out),
             Event::Refusal { text } => {

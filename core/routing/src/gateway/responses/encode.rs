@@ -3,7 +3,7 @@
 //! Thoughts are not shown: this protocol gives them back sealed by who made them, and we can't.
 
 use super::{INPUT, Names, Tool};
-use crate::chat::{Event, Finish, Part, Reply};
+use crate::chat::{Event, Finish, Part, Reply, known};
 use crate::failure::Failure;
 use crate::gateway::{Stamp, errors, misplaced, no_picture};
 use callboard_telemetry::Usage;
@@ -94,7 +94,7 @@ fn finish(response: &mut Value, finish: Finish, usage: Option<Usage>) {
             "input_tokens_details": {"cached_tokens": tokens.cached},
             "output_tokens": tokens.output,
             "output_tokens_details": {"reasoning_tokens": tokens.reasoning},
-            "total_tokens": tokens.input + tokens.output,
+            "total_tokens": tokens.input.saturating_add(tokens.output),
         })
     }));
 }
@@ -230,7 +230,7 @@ impl Writer {
     ) -> Result<(), Failure> {
         match event {
             Event::Started { model, .. } => self.model.clone_from(model),
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Usage(usage) => self.usage = known(*usage),
             Event::Text { text } => self.say(text, false, out),
             Event::Refusal { text } => self.say(text, true, out),
             Event::ToolCallStarted {

@@ -2,8 +2,9 @@
 
 use crate::chat::{Event, Finish, Form, Kept};
 use crate::failure::{Failure, FailureKind};
+use crate::wire::counting::Counting;
 use crate::wire::{Head, Wire, errors, text};
-use callboard_telemetry::{Counted, Tokens, Usage};
+use callboard_telemetry::Tokens;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ pub(in crate::wire) struct Reading {
     blocks: BTreeMap<u64, Block>,
     calls: usize,
     counts: Counts,
+    counting: Counting,
     stop: Option<String>,
 }
 
@@ -31,7 +33,7 @@ enum Block {
 }
 
 /// What a message used, as its pieces tell: each number replaces the one before.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Counts {
     any: bool,
     fresh: u64,
@@ -58,17 +60,15 @@ impl Counts {
     }
 
     /// Anthropic counts what a cache holds beside `input_tokens`.
-    fn usage(self) -> Option<Usage> {
-        self.any.then(|| Usage {
-            tokens: Tokens {
-                input: self.fresh + self.read + self.written,
-                cached: self.read,
-                cache_write: self.written,
-                cache_write_1h: self.written_1h.min(self.written),
-                output: self.output,
-                reasoning: 0,
-            },
-            counted: Counted::Reported,
+    fn tokens(self) -> Option<Tokens> {
+        let beside = self.read.saturating_add(self.written);
+        self.any.then(|| Tokens {
+            input: self.fresh.saturating_add(beside),
+            cached: self.read,
+            cache_write: self.written,
+            cache_write_1h: self.written_1h.min(self.written),
+            output: self.output,
+            reasoning: 0,
         })
     }
 }
@@ -134,11 +134,9 @@ impl Reading {
     }
 
     fn count(&mut self, usage: &Value, out: &mut Vec<Event>) {
-        let before = self.counts;
         self.counts.take(usage);
-        if let Some(usage) = self.counts.usage().filter(|_| before != self.counts) {
-            out.push(Event::Usage(usage));
-        }
+        let said = self.counts.tokens();
+        self.counting.says(Wire::Anthropic, said, out);
     }
 
     fn open(&mut self, at: u64, block: &Value, out: &mut Vec<Event>) {

@@ -2,8 +2,9 @@
 
 use crate::chat::{Event, Finish, Form, Image, Kept};
 use crate::failure::{Failure, FailureKind};
+use crate::wire::counting::Counting;
 use crate::wire::{Head, Wire, errors, text};
-use callboard_telemetry::{Counted, Tokens, Usage};
+use callboard_telemetry::Tokens;
 use serde_json::Value;
 
 /// Begins the ids of calls that the provider gave none.
@@ -15,7 +16,7 @@ pub(in crate::wire) struct Reading {
     started: bool,
     id: String,
     calls: usize,
-    usage: Option<Usage>,
+    counting: Counting,
     finish: Option<String>,
 }
 
@@ -53,11 +54,8 @@ impl Reading {
             }
             self.finish = text(&candidate["finishReason"]).or(self.finish.take());
         }
-        let said = usage(&value["usageMetadata"]);
-        if let Some(usage) = said.filter(|usage| self.usage != Some(*usage)) {
-            self.usage = Some(usage);
-            out.push(Event::Usage(usage));
-        }
+        let said = tokens(&value["usageMetadata"]);
+        self.counting.says(Wire::Gemini, said, out);
         Ok(())
     }
 
@@ -156,19 +154,18 @@ impl Reading {
 }
 
 /// The prompt's count includes what was cached; thoughts are counted beside the candidates.
-fn usage(value: &Value) -> Option<Usage> {
+fn tokens(value: &Value) -> Option<Tokens> {
     let count = |name: &str| value[name].as_u64();
     let prompt = count("promptTokenCount")?;
     let thoughts = count("thoughtsTokenCount").unwrap_or(0);
-    Some(Usage {
-        tokens: Tokens {
-            input: prompt + count("toolUsePromptTokenCount").unwrap_or(0),
-            cached: count("cachedContentTokenCount").unwrap_or(0).min(prompt),
-            cache_write: 0,
-            cache_write_1h: 0,
-            output: count("candidatesTokenCount").unwrap_or(0) + thoughts,
-            reasoning: thoughts,
-        },
-        counted: Counted::Reported,
+    let tools = count("toolUsePromptTokenCount").unwrap_or(0);
+    let said = count("candidatesTokenCount").unwrap_or(0);
+    Some(Tokens {
+        input: prompt.saturating_add(tools),
+        cached: count("cachedContentTokenCount").unwrap_or(0).min(prompt),
+        cache_write: 0,
+        cache_write_1h: 0,
+        output: said.saturating_add(thoughts),
+        reasoning: thoughts,
     })
 }

@@ -2,8 +2,9 @@
 
 use crate::chat::{Event, Finish};
 use crate::failure::{Failure, FailureKind};
-use crate::wire::{Head, errors, text};
-use callboard_telemetry::{Counted, Tokens, Usage};
+use crate::wire::counting::Counting;
+use crate::wire::{Head, Wire, errors, text};
+use callboard_telemetry::Tokens;
 use serde_json::Value;
 
 /// What is known so far.
@@ -56,7 +57,7 @@ impl Reading {
             out.push(Event::ToolCallDelta { index, arguments });
         }
         if value["done"] == true {
-            out.extend(usage(value).map(Event::Usage));
+            Counting::default().says(Wire::Ollama, tokens(value), out);
             let word = text(&value["done_reason"]);
             let finish = match word.as_deref() {
                 None | Some("stop") if self.calls > 0 => Finish::ToolCalls,
@@ -85,14 +86,10 @@ impl Reading {
 }
 
 /// A prompt that was all in its cache is not counted by older versions: then the count is not known.
-fn usage(value: &Value) -> Option<Usage> {
-    let tokens = Tokens {
+fn tokens(value: &Value) -> Option<Tokens> {
+    Some(Tokens {
         input: value["prompt_eval_count"].as_u64()?,
         output: value["eval_count"].as_u64()?,
         ..Tokens::default()
-    };
-    Some(Usage {
-        tokens,
-        counted: Counted::Reported,
     })
 }

@@ -2,8 +2,9 @@
 
 use crate::chat::{Event, Finish, Form, Kept};
 use crate::failure::{Failure, FailureKind};
+use crate::wire::counting::Counting;
 use crate::wire::{Head, Wire, errors, text};
-use callboard_telemetry::{Counted, Tokens, Usage};
+use callboard_telemetry::Tokens;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub(in crate::wire) struct Reading {
     started: bool,
     finish: Option<String>,
     refused: bool,
-    usage: Option<Usage>,
+    counting: Counting,
     /// The provider's index of a call to ours and its id.
     calls: BTreeMap<u64, (usize, String)>,
     count: usize,
@@ -48,11 +49,8 @@ impl Reading {
             self.part(part, out);
             self.finish = text(&choice["finish_reason"]).or(self.finish.take());
         }
-        let said = usage(&value["usage"]).or_else(|| usage(&value["x_groq"]["usage"]));
-        if let Some(usage) = said.filter(|usage| self.usage != Some(*usage)) {
-            self.usage = Some(usage);
-            out.push(Event::Usage(usage));
-        }
+        let said = tokens(&value["usage"]).or_else(|| tokens(&value["x_groq"]["usage"]));
+        self.counting.says(Wire::OpenAi, said, out);
         Ok(())
     }
 
@@ -185,7 +183,7 @@ impl Reading {
 }
 
 /// `prompt_tokens` and `completion_tokens` include their details, with one exception: xAI counts reasoning beside.
-fn usage(value: &Value) -> Option<Usage> {
+fn tokens(value: &Value) -> Option<Tokens> {
     let input = value["prompt_tokens"].as_u64()?;
     let mut output = value["completion_tokens"].as_u64().unwrap_or(0);
     let (sent, made) = (
@@ -194,23 +192,19 @@ fn usage(value: &Value) -> Option<Usage> {
     );
     let first = |values: [&Value; 2]| values.into_iter().find_map(Value::as_u64).unwrap_or(0);
     let reasoning = made["reasoning_tokens"].as_u64().unwrap_or(0);
-    let beside = value["total_tokens"]
-        .as_u64()
-        .is_some_and(|total| reasoning > 0 && total == input + output + reasoning);
+    let all = input.saturating_add(output).saturating_add(reasoning);
+    let beside = reasoning > 0 && value["total_tokens"].as_u64() == Some(all);
     if beside || reasoning > output {
-        output += reasoning;
+        output = output.saturating_add(reasoning);
     }
     let cached = first([&sent["cached_tokens"], &value["prompt_cache_hit_tokens"]]).min(input);
     let written = first([&sent["cache_write_tokens"], &sent["cache_creation_tokens"]]);
-    Some(Usage {
-        tokens: Tokens {
-            input,
-            cached,
-            cache_write: written.min(input - cached),
-            cache_write_1h: 0,
-            output,
-            reasoning,
-        },
-        counted: Counted::Reported,
+    Some(Tokens {
+        input,
+        cached,
+        cache_write: written.min(input - cached),
+        cache_write_1h: 0,
+        output,
+        reasoning,
     })
 }
