@@ -6,7 +6,7 @@ use callboard_config::Environment;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub fn read(file: &Path) -> anyhow::Result<Option<String>> {
@@ -48,11 +48,20 @@ pub fn stays_inside(root: &Path, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses a file that its owner made read-only: replacing it would need no permission.
-pub fn check_writable(file: &Path) -> anyhow::Result<()> {
+/// Refuses a file that its owner made read-only: replacing it would need no permission. And one that has another name:
+/// replaced, it would part from that one; written in place, a crash would leave half of it, and a file outside of the
+/// project might change, which symbolic links are refused for.
+pub fn check_replaceable(file: &Path) -> anyhow::Result<()> {
     let Ok(meta) = file.metadata() else {
         return Ok(());
     };
+    if meta.nlink() > 1 {
+        bail!(
+            "{} has another name (a hard link), which would keep the old text, so it is left as it is; make it a file \
+             of its own (`cp -p` it and `mv` the copy over it) and run the command again",
+            file.display()
+        );
+    }
     if meta.permissions().readonly()
         || rustix::fs::access(file, rustix::fs::Access::WRITE_OK).is_err()
     {
@@ -79,13 +88,18 @@ fn write(file: &Path, before: Option<&str>, after: &str) -> anyhow::Result<Optio
 fn replace(file: &Path, before: Option<&str>, after: &str) -> anyhow::Result<()> {
     let context = || file.display().to_string();
     let dir = file.parent().unwrap_or(Path::new("."));
-    let mode = file
-        .metadata()
-        .map_or(0o666, |meta| meta.permissions().mode());
     let mut temporary = tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(mode))
+        .permissions(std::fs::Permissions::from_mode(0o666))
         .tempfile_in(dir)
         .with_context(context)?;
+    // The umask is for new files: one that is there stays open to whom it was open to.
+    if let Ok(there) = file.metadata() {
+        let mode = there.permissions();
+        temporary
+            .as_file()
+            .set_permissions(mode)
+            .with_context(context)?;
+    }
     temporary
         .write_all(after.as_bytes())
         .with_context(context)?;
@@ -197,7 +211,7 @@ pub fn undo(environment: &Environment, file: &Path) -> anyhow::Result<Undone> {
         );
     };
     let now = read(file)?;
-    check_writable(file)?;
+    check_replaceable(file)?;
     let same = now
         .as_deref()
         .is_some_and(|text| digest(text.as_bytes()) == last.digest);

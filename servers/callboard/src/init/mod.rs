@@ -117,7 +117,7 @@ fn init_as(
         .with_context(|| format!("{}: nothing was written", file.display()))?;
     let changed = before.as_deref() != Some(&text);
     if changed {
-        file::check_writable(&file)?;
+        file::check_replaceable(&file)?;
     }
     let token = match (args.transport, args.dry_run) {
         (Transport::Http, false) => Some(make_token(environment, &dir)?),

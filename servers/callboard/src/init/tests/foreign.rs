@@ -120,3 +120,20 @@ fn a_token_inside_a_repository_is_kept_out_of_it() {
     assert!(format!("{refused:#}").contains(".gitignore"), "{refused:#}");
     assert!(!token.exists());
 }
+
+#[test]
+fn a_file_with_a_second_name_is_left_alone() {
+    let rig = rig(true);
+    rig.put("{}");
+    let other = rig.dir.path().join("kept.json");
+    std::fs::hard_link(rig.file(), &other).unwrap();
+    let refused = format!("{:#}", rig.run().unwrap_err());
+    assert!(refused.contains("hard link"), "{refused}");
+    assert_eq!((rig.text(), content(&other)), ("{}".into(), "{}".into()));
+    assert_eq!(rig.files(), [".mcp.json"]);
+    // What is as it should be already needs no writing.
+    std::fs::remove_file(&other).unwrap();
+    rig.run().unwrap();
+    std::fs::hard_link(rig.file(), &other).unwrap();
+    assert!(rig.run().unwrap().contains("has all of it already"));
+}

@@ -84,3 +84,19 @@ fn what_was_changed_since_is_not_undone() {
     );
     assert_eq!(content(&file), mine);
 }
+
+#[test]
+fn a_mode_that_the_umask_would_narrow_stays() {
+    let rig = rig(true);
+    rig.put("{}");
+    let mode = || rig.file().metadata().unwrap().permissions().mode() & 0o777;
+    std::fs::set_permissions(rig.file(), PermissionsExt::from_mode(0o666)).unwrap();
+    rig.run().unwrap();
+    assert_eq!(mode(), 0o666);
+    let back = InitArgs {
+        undo: true,
+        ..args(Client::ClaudeCode)
+    };
+    rig.there(&back, None).1.unwrap();
+    assert_eq!((rig.text().as_str(), mode()), ("{}", 0o666));
+}
