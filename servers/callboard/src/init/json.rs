@@ -141,19 +141,14 @@ impl<'t> Document<'t> {
             ));
         };
         let gap = skip_space(&self.plain, last.end);
-        let after_comma = text[last.end..gap]
-            .find(',')
-            .filter(|comma| {
-                self.plain.as_bytes()[last.end + comma] == b' '
-                    && !in_comment(text, last.end, *comma)
-            })
-            .map(|comma| last.end + comma + 1);
+        let after_comma =
+            outside_comments(&text[last.end..gap], b',').map(|comma| last.end + comma + 1);
         let (comma, from) = match after_comma {
             Some(after) => ("", after),
             None => (",", last.end),
         };
         // What stands on the rest of that line, a comment, belongs to the member before.
-        let line_end = text[from..gap].find('\n').map_or(from, |end| from + end);
+        let line_end = outside_comments(&text[from..gap], b'\n').map_or(from, |end| from + end);
         let line_end = line_end - usize::from(text[..line_end].ends_with('\r') && line_end > from);
         Ok(format!(
             "{}{comma}{}{added}{}",
@@ -164,14 +159,22 @@ impl<'t> Document<'t> {
     }
 }
 
-/// Whether the byte `offset` after `start` is inside a comment; `start` is outside of strings and comments.
-fn in_comment(text: &str, start: usize, offset: usize) -> bool {
-    let head = &text[start..start + offset];
-    let line = head.rfind('\n').map_or(0, |end| end + 1);
-    head[line..].contains("//")
-        || head
-            .rfind("/*")
-            .is_some_and(|open| !head[open..].contains("*/"))
+/// Where `byte` stands first, in no comment, in what is between two values.
+fn outside_comments(between: &str, byte: u8) -> Option<usize> {
+    let bytes = between.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at..].starts_with(b"//") {
+            at += between[at..].find('\n')?;
+        } else if bytes[at..].starts_with(b"/*") {
+            at += 2 + between[at + 2..].find("*/")? + 2;
+        } else if bytes[at] == byte {
+            return Some(at);
+        } else {
+            at += 1;
+        }
+    }
+    None
 }
 
 /// Comments and trailing commas as spaces; line ends stay, so that lines keep their numbers.

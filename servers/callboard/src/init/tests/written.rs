@@ -151,3 +151,30 @@ fn comments_and_trailing_commas_stay_where_the_client_takes_them() {
     let (_, refused) = rig.there(&args(Client::Generic), Some(before));
     assert!(format!("{:#}", refused.unwrap_err()).contains("line 1"));
 }
+
+#[test]
+fn commas_and_line_ends_in_comments_are_no_part_of_the_file() {
+    for last in [
+        "{\"command\": \"y\"} /* a, b */ ,",
+        "{\"command\": \"y\"} /* http://a, b */ , // c, d",
+        "{\"command\": \"y\"} // c, d",
+        "{\"command\": \"y\"} /* a,\n  b */ // c",
+        "{\"command\": \"y\"}, /* a\n  b */",
+        "{\"command\": \"y\"} /*/ a */,",
+    ] {
+        let before = format!("{{\n  \"servers\": {{\n    \"x\": {last}\n  }}\n}}\n");
+        let rig = rig(true);
+        let (file, said) = rig.there(&args(Client::Vscode), Some(&before));
+        said.expect(last);
+        let text = content(&file);
+        let servers = parse(&text)["servers"].as_object().unwrap().clone();
+        let names: Vec<&str> = servers.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["x", "assigner", "roadmap", "llm", "telemetry"],
+            "{text}"
+        );
+        let comment = last[last.find('/').unwrap()..].trim_end_matches([' ', ',']);
+        assert!(text.contains(comment), "{text}");
+    }
+}
