@@ -14,7 +14,7 @@ pub const MEMBER: &str = "mcp_servers";
 const BOM: char = '\u{feff}';
 
 /// The text with the server `name`; `merge` says how an entry that is there becomes ours. Lines that do not change keep
-/// every byte, their ends too.
+/// every byte: their ends, and how their keys are written.
 pub fn with_server(
     text: &str,
     name: &str,
@@ -30,25 +30,82 @@ pub fn with_server(
     }
     let mark = &text[..text.len() - body.len()];
     Ok((
-        format!("{mark}{}", with_line_ends(body, &plain, &after)),
+        format!("{mark}{}", with_own_lines(body, &plain, &after)?),
         change,
     ))
 }
 
 /// `after`, which came from `plain`, with the lines of `text` where they are the same.
-fn with_line_ends(text: &str, plain: &str, after: &str) -> String {
+fn with_own_lines(text: &str, plain: &str, after: &str) -> anyhow::Result<String> {
     let own: Vec<&str> = text.split_inclusive('\n').collect();
     let old: Vec<&str> = plain.split_inclusive('\n').collect();
+    // What edits TOML writes all keys of one table as it found the first: that is what `after` is compared with.
+    let respelled = document(plain)?.to_string();
+    let respelled: Vec<&str> = respelled.split_inclusive('\n').collect();
     let new: Vec<&str> = after.split_inclusive('\n').collect();
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let diff = TextDiff::from_slices(&old, &new);
-    diff.iter_all_changes()
-        .filter_map(|change| match change.tag() {
-            ChangeTag::Delete => None,
-            ChangeTag::Insert => Some(change.value().replace('\n', end)),
-            ChangeTag::Equal => Some(own[change.old_index()?].to_owned()),
-        })
-        .collect()
+    let places = places(&old, &respelled);
+    let with = |own: &[&str], end: &str| -> String {
+        let diff = TextDiff::from_slices(&respelled, &new);
+        diff.iter_all_changes()
+            .filter_map(|change| match change.tag() {
+                ChangeTag::Delete => None,
+                ChangeTag::Insert => Some(change.value().replace('\n', end)),
+                ChangeTag::Equal => Some(match places[change.old_index()?] {
+                    Some(place) => own[place].to_owned(),
+                    None => change.value().replace('\n', end),
+                }),
+            })
+            .collect()
+    };
+    // Lines were taken for one another by their words: what says something else as a whole is never written.
+    let wanted = data(document(after)?.as_item());
+    let same = document(&with(&old, "\n")).is_ok_and(|with| data(with.as_item()) == wanted);
+    Ok(if same {
+        with(&own, end)
+    } else {
+        after.replace('\n', end)
+    })
+}
+
+/// What a document says, however its keys are written.
+fn data(item: &Item) -> Value {
+    let members = |table: &dyn TableLike| -> Value {
+        let members = table.iter();
+        members
+            .map(|(key, one)| (key.to_owned(), data(one)))
+            .collect()
+    };
+    if let Some(table) = item.as_table_like() {
+        return members(table);
+    }
+    match item.as_array_of_tables() {
+        Some(tables) => tables.iter().map(|table| members(table)).collect(),
+        None => Value::from(item.to_string().trim()),
+    }
+}
+
+/// For each line as it would be written, where the line is that it came from.
+fn places(old: &[&str], respelled: &[&str]) -> Vec<Option<usize>> {
+    let spoken = |line: &str| line.replace(['"', '\'', ' ', '\t'], "");
+    let said: Vec<String> = old.iter().map(|line| spoken(line)).collect();
+    let mut taken = vec![false; old.len()];
+    let mut place = |at: usize, line: &str| {
+        let line = spoken(line);
+        let fits = |there: &usize| !taken[*there] && said[*there] == line;
+        // A table in pieces is put together, so that a line may have come from elsewhere.
+        let found = [at].into_iter().chain(0..old.len());
+        let found = found.filter(|there| *there < old.len()).find(fits)?;
+        taken[found] = true;
+        Some(found)
+    };
+    let lines = respelled.iter().enumerate();
+    lines.map(|(at, line)| place(at, line)).collect()
+}
+
+fn document(text: &str) -> anyhow::Result<DocumentMut> {
+    text.parse()
+        .map_err(|error| anyhow::anyhow!("no TOML; mend it by hand: {error}"))
 }
 
 fn edited(
@@ -57,9 +114,7 @@ fn edited(
     entry: &Map<String, Value>,
     merge: impl FnOnce(&Value) -> anyhow::Result<Value>,
 ) -> anyhow::Result<(String, Change)> {
-    let mut document: DocumentMut = text
-        .parse()
-        .map_err(|error| anyhow::anyhow!("no TOML; mend it by hand: {error}"))?;
+    let mut document = document(text)?;
     let mut servers = Table::new();
     servers.set_implicit(true);
     let servers = document

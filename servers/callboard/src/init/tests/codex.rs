@@ -127,3 +127,24 @@ fn codex_keeps_every_byte_of_others_and_their_secrets_are_not_shown() {
     rig.there(&undo, None).1.unwrap();
     assert_eq!(content(&file), before);
 }
+
+#[test]
+fn codex_keeps_how_keys_are_written_on_the_lines_that_stay() {
+    let before = "[mcp_servers]\n\"assigner\".command=\"/old/callboard\"\nassigner.args=[\"assigner\"] # mine\n\
+                  'assigner'.cwd = '/x'\n\"other\".command = \"o\"\nother . args = []\r\n'other'.cwd = '''\n  \"other\"\n'''\n";
+    let rig = rig(true);
+    let (file, said) = rig.there(&args(Client::Codex), Some(before));
+    said.unwrap();
+    let text = content(&file);
+    let stays = |line: &&str| !line.contains("/old");
+    for line in before.split_inclusive('\n').filter(stays) {
+        assert!(
+            text.split_inclusive('\n').any(|there| there == line),
+            "{line:?} in {text}"
+        );
+    }
+    assert!(!text.contains("/old"), "{text}");
+    let (_, again) = rig.there(&args(Client::Codex), None);
+    assert!(again.unwrap().contains("has all of it already"));
+    assert_eq!(content(&file), text);
+}
