@@ -59,16 +59,17 @@ pub(crate) fn target(text: &str) -> Option<(&str, &str)> {
 }
 
 /// What is wrong with a base URL; it is never told what it says, because people put keys there.
-pub(crate) fn wrong_url(text: &str) -> Option<&'static str> {
+#[must_use]
+pub fn wrong_url(text: &str) -> Option<&'static str> {
     let Some((_, rest)) = scheme(text) else {
         return Some("it does not begin with http:// or https://");
     };
     let authority = rest.split('/').next().unwrap_or_default();
     if rest.contains('@') {
-        return Some("it has a user or a password in it: a key belongs into `key`");
+        return Some("it has a user or a password in it, which do not belong there");
     }
     if rest.contains(['?', '#']) {
-        return Some("it has a query or a fragment: a key belongs into `key`");
+        return Some("it has a query or a fragment, which do not belong there");
     }
     let plain = |c: char| c.is_ascii_graphic() && !"\\\"<>^`{|}".contains(c);
     if !rest.chars().all(plain) || text.len() > 500 {
@@ -81,7 +82,8 @@ pub(crate) fn wrong_url(text: &str) -> Option<&'static str> {
 }
 
 /// Whether a good base URL is unencrypted, and its host is another machine.
-pub(crate) fn is_exposed(url: &str) -> bool {
+#[must_use]
+pub fn is_exposed(url: &str) -> bool {
     matches!(scheme(url), Some(("http", _))) && !is_here(url)
 }
 

@@ -25,6 +25,7 @@ pub use duration::{format_duration, parse_duration};
 pub use environment::{Environment, EnvironmentError, PLACES, check_task_env};
 pub use error::{ConfigError, Problem, RegisterError, Source, Untrusted, UntrustedKey};
 pub use file::{PROJECT_FILE, ProjectFile};
+pub use forms::{is_exposed, wrong_url};
 pub use keys::{KEYS, Key, Trust, reference};
 pub use kind::Kind;
 pub use layers::{ConfigFile, Overrides, config_files};

@@ -50,7 +50,15 @@ impl Kind {
         match self {
             Self::BaseUrl => match wrong_url(text.trim()) {
                 None => Ok(Value::Text(text.trim().to_owned())),
-                Some(why) => Err(format!("{why}; expected {}", self.allowed())),
+                Some(why) => {
+                    let key = text.contains(['@', '?', '#']);
+                    let hint = if key {
+                        " (a key belongs into `key`)"
+                    } else {
+                        ""
+                    };
+                    Err(format!("{why}{hint}; expected {}", self.allowed()))
+                }
             },
             Self::Target if target(text).is_some() => Ok(Value::Text(text.to_owned())),
             Self::VariableName => match check_passed_name(text) {

@@ -6,6 +6,7 @@ mod client;
 mod file;
 mod json;
 mod toml;
+mod url;
 
 pub use client::{Client, Scope, Transport};
 
@@ -20,6 +21,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use url::is_loopback;
 
 /// The servers that every project gets, with what each is for.
 const SERVERS: &[(&str, &str)] = &[
@@ -109,7 +111,7 @@ fn init_as(
         return undo(environment, &file, out);
     }
     if args.transport == Transport::Http {
-        check_url(&args.url)?;
+        url::check(&args.url)?;
     }
     let before = file::read(&file)?;
     let command = Command::of(environment, exe, args.client)?;
@@ -159,22 +161,6 @@ fn undo(environment: &Environment, file: &Path, out: &mut dyn Write) -> anyhow::
         file::Undone::Restored => writeln!(out, "{}: as it was before", file.display())?,
     }
     Ok(())
-}
-
-/// A base URL that a client can reach with a token: loopback, or TLS.
-fn check_url(url: &str) -> anyhow::Result<()> {
-    let uri: http::Uri = url
-        .parse()
-        .ok()
-        .filter(|uri: &http::Uri| uri.host().is_some() && uri.query().is_none())
-        .with_context(|| format!("--url {url}: give it like {DEFAULT_URL}"))?;
-    let loopback = is_loopback(&uri);
-    match uri.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if loopback => Ok(()),
-        Some("http") => bail!("--url {url}: the token would cross the network in clear; use https"),
-        _ => bail!("--url {url}: give it like {DEFAULT_URL}"),
-    }
 }
 
 /// The text with all of our servers in it, and a line about each.
@@ -463,14 +449,6 @@ fn reaches(old: &Map<String, Value>, name: &str, entry: &Map<String, Value>) -> 
         });
     let same = old.get("url") == entry.get("url");
     here || same || (token && uri.path().ends_with(&format!("/{name}/mcp")))
-}
-
-fn is_loopback(uri: &http::Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse()
-            .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

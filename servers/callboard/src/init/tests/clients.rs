@@ -56,13 +56,21 @@ fn over_http_each_client_is_told_where_the_token_is() {
         "ftp://127.0.0.1",
         "127.0.0.1:8700",
         "http://[::1]:1/?t=1",
+        "http://127.0.0.1:1/#x",
+        "https://cb_hush@example.com",
+        "http://user:cb_hush@127.0.0.1:1",
+        "https://example.com/?key=cb_hush",
         "",
     ] {
         let wrong = InitArgs {
             url: url.to_owned(),
             ..over_http(Client::Generic)
         };
-        assert!(rig.there(&wrong, None).1.is_err(), "{url}");
+        let (file, refused) = rig.there(&wrong, None);
+        let refused = format!("{:#}", refused.expect_err(url));
+        assert!(refused.contains("--url"), "{url}: {refused}");
+        assert!(!refused.contains("cb_hush"), "{refused}");
+        assert!(!file.exists(), "{url}");
     }
     for url in [
         "http://[::1]:1",
