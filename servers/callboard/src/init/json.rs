@@ -159,6 +159,12 @@ impl<'t> Document<'t> {
     }
 }
 
+/// One member of an object, for people to read.
+pub fn member(name: &str, value: &Value) -> anyhow::Result<String> {
+    let name = serde_json::to_string(name)?;
+    Ok(format!("{name}: {}\n", pretty(value, "  ")?))
+}
+
 /// Where `byte` stands first, in no comment, in what is between two values.
 fn outside_comments(between: &str, byte: u8) -> Option<usize> {
     let bytes = between.as_bytes();

@@ -35,6 +35,11 @@ pub fn with_server(
     ))
 }
 
+/// A server's table by itself, for people to read.
+pub fn fresh(name: &str, entry: &Map<String, Value>) -> anyhow::Result<String> {
+    Ok(edited("", name, entry, |present| Ok(present.clone()))?.0)
+}
+
 /// `after`, which came from `plain`, with the lines of `text` where they are the same.
 fn with_own_lines(text: &str, plain: &str, after: &str) -> anyhow::Result<String> {
     let own: Vec<&str> = text.split_inclusive('\n').collect();

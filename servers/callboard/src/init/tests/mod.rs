@@ -3,6 +3,7 @@
 mod clients;
 mod codex;
 mod foreign;
+mod shown;
 mod undone;
 mod written;
 
