@@ -130,3 +130,28 @@ fn tokens_are_counted_by_their_provider_or_estimated() {
     assert_eq!(odd.status, 400);
     assert_eq!(odd.json()["error"]["type"], "invalid_request_error");
 }
+
+/// A number with a point in it hides nothing else; what can be read in two ways is refused before anybody is asked.
+#[test]
+fn an_odd_body_streams_and_an_ambiguous_one_is_refused() {
+    let rig = Rig::new();
+    let bearer = format!("Bearer {}", rig.token);
+    let headers = [("authorization", bearer.as_str())];
+    let path = "/v1/chat/completions";
+    let said = r#""messages":[{"role":"user","content":"hi"}]"#;
+    for twice in [r#""stream":true,"stream":false"#, r#""n":1,"n":9"#] {
+        let body = format!(r#"{{"model":"openai",{said},{twice}}}"#);
+        let mut refused = rig.send("POST", path, &headers, &body);
+        let error = refused.json();
+        assert_eq!(refused.status, 400, "{error}");
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains("is there twice"), "{message}");
+    }
+    assert!(rig.scripted.asked().is_empty());
+    let body = format!(r#"{{"model":"openai",{said},"max_tokens":100.0,"stream":true}}"#);
+    let mut streamed = rig.send("POST", path, &headers, &body);
+    assert_eq!(streamed.status, 200);
+    let events = rig::events(&mut streamed).concat();
+    assert!(events.contains("[DONE]"), "{events}");
+    assert_eq!(rig.scripted.asked().len(), 1);
+}

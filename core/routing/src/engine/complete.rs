@@ -202,6 +202,7 @@ impl Router {
             need,
             chat: &chat,
             base,
+            answers: 1,
             who: &who,
         };
         let explained = self.decided(question, &settings.prices)?;

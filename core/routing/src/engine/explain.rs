@@ -65,6 +65,8 @@ pub(super) struct Question<'a> {
     pub(super) chat: &'a Chat,
     /// Tokens of the prompt before any correction.
     pub(super) base: u64,
+    /// How many answers it wants; each may have as many tokens as one.
+    pub(super) answers: u64,
     pub(super) who: &'a Who,
 }
 
@@ -193,6 +195,7 @@ pub(super) fn considered(
         mut need,
         chat,
         base,
+        answers,
         who,
     } = question;
     let mut candidates = Vec::with_capacity(chain.members.len());
@@ -203,6 +206,7 @@ pub(super) fn considered(
             provider,
             prices,
             now,
+            answers,
         };
         let (estimate, price_version) = priced.estimate(chat, base, factor);
         let key = (
@@ -281,13 +285,15 @@ struct Priced<'a> {
     provider: &'a Provider,
     prices: &'a PriceTable,
     now: i64,
+    answers: u64,
 }
 
 impl Priced<'_> {
     fn estimate(&self, chat: &Chat, base: u64, factor: Factor) -> (Estimate, Option<String>) {
         let input = factor.of(base);
         let offer = self.provider.offer_of(&self.target.model, self.prices);
-        let output = estimate::output_tokens(chat, input, &offer);
+        let one = estimate::output_tokens(chat, input, &offer);
+        let output = one.saturating_mul(self.answers);
         let tokens = Tokens {
             input,
             output,

@@ -19,6 +19,7 @@ mod passing;
 mod router;
 mod run;
 mod settings;
+mod sniff;
 mod standing;
 mod stream;
 mod text;

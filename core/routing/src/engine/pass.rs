@@ -30,6 +30,7 @@ pub struct Passed {
     run: Run,
     attempt: Attempt,
     body: Option<Body>,
+    streams: bool,
     reader: Reader,
     ready: VecDeque<Bytes>,
     broken: Option<Failure>,
@@ -103,8 +104,9 @@ impl Router {
                     }
                 };
                 attempt.seen.request_id = answer.head.request_id();
+                attempt.seen.answers = passing.answers();
                 let mut passed = Passed::new(run, attempt, &passing, answer);
-                let Some(failure) = passed.begin(passing.streams()).await else {
+                let Some(failure) = passed.begin().await else {
                     return Ok(passed);
                 };
                 let mut failure = upstream.explained(failure, &model);
@@ -148,6 +150,7 @@ impl Router {
             need,
             chat: &outline,
             base,
+            answers: passing.answers(),
             who: &passing.who,
         };
         let explained = self.decided(question, &settings.prices)?;
@@ -171,10 +174,11 @@ impl Router {
 impl Passed {
     fn new(run: Run, attempt: Attempt, passing: &Passing, answer: Answer) -> Passed {
         let Answer { head, body } = answer;
+        let chat = passing.what == What::Chat;
+        // Some stream though we can't see that they were asked to.
+        let streams = chat && (passing.streams() || head.is_event_stream());
         let reader = match passing.what {
-            What::Chat if passing.streams() => {
-                Reader::Stream(Box::new(passing.wire.decoder(head.clone())))
-            }
+            What::Chat if streams => Reader::Stream(Box::new(passing.wire.decoder(head.clone()))),
             What::Chat => Reader::Answer(passing.wire, Vec::new()),
             What::Embeddings => Reader::Numbers(Vec::new()),
         };
@@ -183,6 +187,7 @@ impl Passed {
             run,
             attempt,
             body: Some(body),
+            streams,
             reader,
             ready: VecDeque::new(),
             broken: None,
@@ -194,6 +199,12 @@ impl Passed {
     #[must_use]
     pub fn call(&self) -> &str {
         &self.attempt.plan.call
+    }
+
+    /// Whether it comes as it is made.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.streams
     }
 
     /// Who answers.
@@ -250,7 +261,8 @@ impl Passed {
 
     /// Reads until the answer has begun well: a streamed one until the model says something or [`HOLD`] is over, any
     /// other to its end. Answers what went wrong instead.
-    async fn begin(&mut self, streamed: bool) -> Option<Failure> {
+    async fn begin(&mut self) -> Option<Failure> {
+        let streamed = self.streams;
         let mut by: Option<Instant> = None;
         while let Some(body) = &mut self.body {
             let next = match by {

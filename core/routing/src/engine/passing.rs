@@ -2,19 +2,13 @@
 //! For: what such a request needs, and about how many tokens it has. Not for: sending it.
 
 use http::HeaderMap;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::{Patience, Terms, Wanted, Who, estimate};
+use super::sniff::Sniffed;
+use super::{Patience, Terms, Wanted, Who};
 use crate::chat::Chat;
 use crate::gateway::{Named, Unfit};
-use crate::route::{Format, Need};
+use crate::route::Need;
 use crate::wire::Wire;
-
-/// A run of so many characters without a blank or a sign is no words, but a picture or another file in base64.
-const FILE: usize = 512;
-/// Tokens of a picture in a body, whose size is not looked for.
-const PICTURE: u64 = 1_600;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,33 +45,16 @@ pub struct Passing {
     sniffed: Sniffed,
 }
 
-/// The members of a body that matter here.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Sniffed {
-    stream: Option<bool>,
-    max_tokens: Option<u64>,
-    max_completion_tokens: Option<u64>,
-    tools: Option<Vec<IgnoredAny>>,
-    response_format: Option<Formatted>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Formatted {
-    r#type: String,
-}
-
 impl Passing {
     /// A client's body for a wire that names the model in it: all but Gemini's.
     ///
     /// # Errors
-    /// When the body is no JSON object, or names no model.
+    /// When the body is no JSON object, names no model, or says twice or without sense how much is wanted.
     pub fn new(wire: Wire, path: impl Into<String>, body: Vec<u8>) -> Result<Passing, Unfit> {
         Ok(Passing {
             named: Named::find(&body)?,
-            // What is of another shape than the wire's the provider refuses better than we would.
-            sniffed: serde_json::from_slice(&body).unwrap_or_default(),
+            // What else is of another shape than the wire's the provider refuses better than we would.
+            sniffed: Sniffed::of(&body)?,
             wire,
             path: path.into(),
             headers: HeaderMap::new(),
@@ -100,7 +77,7 @@ impl Passing {
     /// Whether the answer is wanted as it is made.
     #[must_use]
     pub fn streams(&self) -> bool {
-        self.sniffed.stream.unwrap_or(false)
+        self.sniffed.stream
     }
 
     /// The body for a model of this name.
@@ -110,33 +87,29 @@ impl Passing {
 
     /// What it needs, and the tokens of the prompt before any correction.
     pub(super) fn need(&self) -> (Need, u64) {
-        let base = tokens(&self.body);
-        let format = match self.sniffed.response_format.as_ref() {
-            Some(format) if format.r#type == "json_object" => Format::Json,
-            Some(format) if format.r#type == "json_schema" => Format::Schema,
-            _ => Format::Text,
-        };
+        let base = self.sniffed.tokens;
         let need = Need {
             input: base,
             output: self.output(),
-            tools: self
-                .sniffed
-                .tools
-                .as_ref()
-                .is_some_and(|tools| !tools.is_empty()),
-            images: shows_pictures(&self.body),
-            format,
+            tools: self.sniffed.tools,
+            images: self.sniffed.images,
+            format: self.sniffed.format,
             ..Need::default()
         };
         (need, base)
     }
 
+    /// How many answers are wanted, each as long as all may be.
+    pub(super) fn answers(&self) -> u64 {
+        match self.what {
+            What::Chat => self.sniffed.answers,
+            What::Embeddings => 1,
+        }
+    }
+
     fn output(&self) -> Option<u64> {
         match self.what {
-            What::Chat => self
-                .sniffed
-                .max_completion_tokens
-                .or(self.sniffed.max_tokens),
+            What::Chat => self.sniffed.most,
             What::Embeddings => Some(0),
         }
     }
@@ -150,47 +123,10 @@ impl Passing {
     }
 }
 
-/// About how many tokens a body has: its names and signs count a little too much, which the correction learns.
-fn tokens(body: &[u8]) -> u64 {
-    let mut thousandths = estimate::thousandths(body);
-    let mut run = 0;
-    let mut count = |run: usize| {
-        if run >= FILE {
-            thousandths = thousandths.saturating_sub(run as u64 * estimate::ASCII);
-            thousandths += PICTURE * 1_000;
-        }
-    };
-    for byte in body {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_') {
-            run += 1;
-        } else {
-            count(run);
-            run = 0;
-        }
-    }
-    count(run);
-    thousandths.div_ceil(1_000)
-}
-
-/// Whether a member says of itself that it is a picture: `"type": "image"` and the like.
-fn shows_pictures(body: &[u8]) -> bool {
-    let kinds: [&[u8]; 3] = [b"\"image\"", b"\"image_url\"", b"\"input_image\""];
-    let colon_before = |at: usize| {
-        let before = body[..at].trim_ascii_end();
-        before.ends_with(b":")
-            && before[..before.len() - 1]
-                .trim_ascii_end()
-                .ends_with(b"\"type\"")
-    };
-    let quotes = body.iter().enumerate().filter(|(_, byte)| **byte == b'"');
-    quotes
-        .filter(|(at, _)| kinds.iter().any(|kind| body[*at..].starts_with(kind)))
-        .any(|(at, _)| colon_before(at))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::Format;
 
     fn passing(body: &str) -> Passing {
         Passing::new(Wire::OpenAi, "/chat/completions", body.as_bytes().to_vec()).unwrap()
@@ -209,7 +145,7 @@ mod tests {
         );
         let (need, _) = all.need();
         assert!(need.images && need.tools && all.streams());
-        assert_eq!((need.output, need.format), (Some(7), Format::Schema));
+        assert_eq!((need.output, need.format), (Some(9), Format::Schema));
         // A tool that has a parameter of this name shows no picture.
         let named =
             passing(r#"{"model":"m","tools":[{"parameters":{"image":{"type":"string"}}}]}"#);
@@ -222,16 +158,6 @@ mod tests {
                 .tools
         );
         assert!(Passing::new(Wire::OpenAi, "/x", b"{}".to_vec()).is_err());
-    }
-
-    #[test]
-    fn files_do_not_count_as_words() {
-        let picture = "iVBORw0KGgo".repeat(1_000);
-        let body = format!(r#"{{"model":"m","image":"{picture}","text":"hello there"}}"#);
-        let counted = tokens(body.as_bytes());
-        assert!((PICTURE..PICTURE + 30).contains(&counted), "{counted}");
-        let words = "hello there ".repeat(1_000);
-        assert_eq!(tokens(words.as_bytes()), 3_240);
     }
 
     #[test]

@@ -121,6 +121,7 @@ impl Router {
                 need,
                 chat: &ask.chat,
                 base,
+                answers: 1,
                 who: &ask.who,
             };
             let explained = parts

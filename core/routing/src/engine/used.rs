@@ -19,6 +19,8 @@ pub(super) struct Seen {
     pub(super) finish: Option<String>,
     /// The provider's id for the request.
     pub(super) request_id: Option<String>,
+    /// How many answers were asked for; of those in one piece, the first is read.
+    pub(super) answers: u64,
     /// Thousandths of tokens of what came, by our estimate.
     said: u64,
     /// The words that came, where they are kept.
@@ -30,6 +32,7 @@ impl Seen {
     pub(super) fn new(keeps: bool) -> Seen {
         Seen {
             words: keeps.then(String::new),
+            answers: 1,
             ..Seen::default()
         }
     }
@@ -64,6 +67,7 @@ impl Seen {
                 Part::Image(_) | Part::ToolResult { .. } => {}
             }
         }
+        self.said = self.said.saturating_mul(self.answers);
     }
 
     fn finishes(&mut self, finish: Finish, word: Option<&String>) {

@@ -83,6 +83,15 @@ impl Head {
         headers::remaining(&self.headers, self.now_ms)
     }
 
+    /// Whether the body says of itself that it is events, which come as they are made.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        let kind = self.headers.get(http::header::CONTENT_TYPE);
+        let kind = kind.map_or(&b""[..], |kind| kind.as_bytes());
+        let kind = kind.split(|byte| *byte == b';').next();
+        kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+    }
+
     /// Whether the status is one of success.
     #[must_use]
     pub fn is_success(&self) -> bool {

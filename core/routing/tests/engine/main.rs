@@ -13,4 +13,5 @@ mod speed;
 mod ends;
 mod learning;
 mod limits;
+mod passing;
 mod table;

@@ -37,12 +37,12 @@ pub(super) async fn ask(
     passing.target = question.target.clone();
     passing.terms = question.terms.clone();
     passing.who = who::who(asked);
-    let streams = passing.streams() && what == What::Chat;
     let ending = asked.ending.clone();
     let passed = tokio::select! {
         passed = gateway.router.pass(passing) => passed?,
         () = ending.cancelled() => return Err(failed(ended())),
     };
+    let streams = passed.streams();
     let mut answer = Response::new(Sent::whole(Bytes::new()));
     *answer.status_mut() = StatusCode::from_u16(passed.head.status).unwrap_or(StatusCode::OK);
     headers::downwards(&passed.head.headers, answer.headers_mut());
