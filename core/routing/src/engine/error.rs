@@ -151,11 +151,20 @@ fn after(hops: &[Hop]) -> String {
     if before.is_empty() {
         return String::new();
     }
-    let before: Vec<String> = before
-        .iter()
-        .map(|hop| format!("{} ({})", hop.target, hop.kind))
-        .collect();
-    format!("; before that: {}", before.join(", "))
+    let mut told: Vec<(String, usize)> = Vec::new();
+    for hop in before {
+        let failed = format!("{} ({})", hop.target, hop.kind);
+        match told.iter_mut().find(|(same, _)| *same == failed) {
+            Some((_, times)) => *times += 1,
+            None => told.push((failed, 1)),
+        }
+    }
+    let told = told.into_iter().map(|(failed, times)| match times {
+        1 => failed,
+        2 => format!("{failed} twice"),
+        _ => format!("{failed} {times} times"),
+    });
+    format!("; before that: {}", told.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -193,6 +202,26 @@ mod tests {
         };
         let expected = "it broke; before that: groq/small (rate_limited)";
         assert_eq!(failed.to_string(), expected);
+        let kinds = [
+            FailureKind::NotJson,
+            FailureKind::NotJson,
+            FailureKind::Server,
+            FailureKind::NotJson,
+            FailureKind::Server,
+        ];
+        for (most, expected) in [
+            (3, "it broke; before that: groq/small (not_json) twice"),
+            (
+                5,
+                "it broke; before that: groq/small (not_json) 3 times, groq/small (server)",
+            ),
+        ] {
+            let failed = CallError::Failed {
+                failure: Failure::new(FailureKind::Server, "it broke"),
+                hops: kinds[..most].iter().copied().map(hop).collect(),
+            };
+            assert_eq!(failed.to_string(), expected);
+        }
         let confirm = CallError::Confirm {
             target,
             cost: Some(MicroDollars(250_000)),
