@@ -240,6 +240,10 @@ pub(crate) fn route(said: &Route) -> RouteSettings {
         },
         regions: said.regions.value.clone(),
         max_cost: said.max_cost.value.map(MicroDollars),
+        within_ms: said
+            .deadline
+            .value
+            .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         class: said.class.value.as_deref().and_then(class),
         roles: said
             .roles

@@ -15,6 +15,9 @@ pub(super) fn fault(wire: Wire, fault: &str, model: &str) -> Option<Act> {
         "429-date" => {
             limited(wire, SLOW).with(later("retry-after", "Sat, 21 Nov 2026 20:00:07 GMT"))
         }
+        _ if fault.starts_with("429-in-") => {
+            limited(wire, SLOW).with(later("retry-after", &fault["429-in-".len()..]))
+        }
         "429-body" if wire != Wire::Gemini => {
             limited(wire, &format!("{SLOW} Please try again in 1.2s."))
         }

@@ -10,6 +10,7 @@
 //! | `delay-N` | the same after N milliseconds |
 //! | `flaky-N` | the same, but every Nth request ends as `500` |
 //! | `429`, `429-date`, `429-body` | limited; when to come back is in seconds, as a date, or in the body |
+//! | `429-in-N` | limited for N seconds |
 //! | `quota` | the account has nothing left |
 //! | `500`, `overloaded`, `html-502` | the provider's own trouble |
 //! | `401`, `403`, `400`, `404`, `long`, `refused` | key, right, request, model, context, filter |

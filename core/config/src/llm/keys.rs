@@ -198,6 +198,12 @@ const ROUTES: &[Key] = &[
         "What one call may cost at most, in dollars.",
     ),
     needed(
+        "routes.<name>.deadline",
+        Kind::Time(1, HOUR_MS / 1_000),
+        "none",
+        "How long a call may take with its retries and all candidates, where the request does not say.",
+    ),
+    needed(
         "routes.<name>.class",
         Kind::Choice(CLASSES),
         "none",

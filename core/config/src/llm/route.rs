@@ -8,6 +8,7 @@ use crate::nearest::did_you_mean;
 use crate::settings::Setting;
 use crate::take::Take;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Route {
     pub regions: Setting<Vec<String>>,
     /// What one call may cost at most, in micro-dollars.
     pub max_cost: Setting<Option<i64>>,
+    /// How long a call may take, where the request does not say.
+    pub deadline: Setting<Option<Duration>>,
     /// How hard its work is where nobody says so.
     pub class: Setting<Option<String>>,
     /// Whether an answer that will not do is asked for again, of the next candidate.
@@ -81,6 +84,7 @@ impl Route {
                 .map(|said| said.as_deref() == Some("local-only")),
             regions: take.words(&key("regions")).map(Option::unwrap_or_default),
             max_cost: take.money(&key("max_cost")),
+            deadline: take.time_if(&key("deadline")),
             class: take.text(&key("class")),
             escalate: take.switch(&key("escalate"), false),
             least_score: take

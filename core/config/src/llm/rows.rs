@@ -132,6 +132,11 @@ fn route_rows(rows: &mut Rows, route: &Route) {
     if let Some(cost) = route.max_cost.value {
         rows.push(row(&key("max_cost"), &route.max_cost, |_| dollars(cost)));
     }
+    if let Some(deadline) = route.deadline.value {
+        rows.push(row(&key("deadline"), &route.deadline, |_| {
+            format_duration(deadline)
+        }));
+    }
     if let Some(class) = &route.class.value {
         rows.push(row(&key("class"), &route.class, |_| class.clone()));
     }

@@ -53,6 +53,7 @@ strategy = "smart"
 candidates = ["anthropic/claude-haiku-4-5", "router/meta/llama-3.3:70b"]
 regions = ["us", "eu"]
 max_cost = "0.50"
+deadline = "90s"
 class = "standard"
 escalate = true
 least_score = 60
@@ -154,6 +155,7 @@ fn a_full_configuration_is_read() {
         ),
         ("routes.default.regions", "us eu"),
         ("routes.default.max_cost", "$0.50"),
+        ("routes.default.deadline", "1m30s"),
         ("routes.default.class", "standard"),
         ("routes.default.escalate", "true"),
         ("routes.default.least_score", "60"),

@@ -78,7 +78,8 @@ pub struct Terms {
     pub regions: Vec<String>,
     /// What the call may cost at most.
     pub max_cost: Option<MicroDollars>,
-    /// Milliseconds within which the whole answer has to be there, retries and failover included.
+    /// Milliseconds within which the whole answer has to be there, retries and failover included; `None`: as the route
+    /// says.
     pub within_ms: Option<u64>,
 }
 

@@ -102,6 +102,12 @@ impl Attempt {
         })
     }
 
+    /// When its candidate's time is over, if it begins now.
+    pub(super) fn latest(&self) -> Option<Instant> {
+        let provider = self.settings.providers.get(&self.plan.target.provider)?;
+        Instant::now().checked_add(provider.upstream.endpoint().deadlines.total)
+    }
+
     /// Asks the breaker and the limits, in one transaction.
     pub(super) async fn reserve(&mut self) -> Result<Turn, LimitError> {
         let now = self.inner.parts.clock.now_ms();

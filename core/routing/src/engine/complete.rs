@@ -119,7 +119,7 @@ impl Router {
     ) -> Result<(Attempt, Answered), CallError> {
         loop {
             let mut attempt = run.attempt().await?;
-            let Some(upstream) = attempt.upstream(run.left()) else {
+            let Some(upstream) = attempt.upstream(run.left_here()) else {
                 run.failed(attempt, overdue()).await?;
                 continue;
             };

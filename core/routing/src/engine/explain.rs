@@ -159,7 +159,7 @@ pub(super) fn demanded(
         },
         regions: in_both(&terms.regions, &route.regions),
         max_cost: costs.into_iter().flatten().min(),
-        within_ms: terms.within_ms,
+        within_ms: terms.within_ms.or(route.within_ms),
         class: terms.class.or_else(by_role).or(route.class),
         ..need
     }

@@ -12,7 +12,8 @@ pub struct Patience {
     pub retries: u32,
     /// Milliseconds before the first time; each further pause is twice as long.
     pub pause_ms: u64,
-    /// Milliseconds that a pause has at most.
+    /// Milliseconds that a pause has at most. One that asks for a longer one is not waited for: whoever asked hears that
+    /// at once, and when to come back.
     pub longest_pause_ms: u64,
     /// Milliseconds to wait for one candidate while there is another one; a longer pause that it asks for sends the
     /// call on.
@@ -42,6 +43,8 @@ pub struct Plight {
     pub others: bool,
     /// Milliseconds until the call's deadline; `None`: it has none.
     pub left_ms: Option<u64>,
+    /// Milliseconds that this candidate has left, all its retries together.
+    pub here_ms: u64,
     /// 0 to 999: where in the second half of a pause this one ends, so that callers that failed together do not come
     /// back together.
     pub jitter: u64,
@@ -93,8 +96,13 @@ fn pause(patience: &Patience, failure: &Failure, plight: &Plight) -> Option<u64>
     // Between half and all of it, but never before the provider says.
     let own = own / 2 + own / 2 * plight.jitter.min(999) / 999;
     let after_ms = own.max(failure.retry_after_ms.unwrap_or(0));
-    let too_long = plight.others && after_ms > patience.waits_beside_others_ms;
-    let too_late = plight.left_ms.is_some_and(|left| after_ms >= left);
+    let longest = match plight.others {
+        true => patience.waits_beside_others_ms,
+        false => patience.longest_pause_ms,
+    };
+    let too_long = after_ms > longest;
+    let left_ms = plight.left_ms.unwrap_or(u64::MAX);
+    let too_late = after_ms >= left_ms.min(plight.here_ms);
     (!too_long && !too_late).then_some(after_ms)
 }
 
@@ -118,6 +126,7 @@ mod tests {
         retried: 0,
         others: false,
         left_ms: None,
+        here_ms: 600_000,
         jitter: 999,
     };
     const BESIDE: Plight = Plight {
@@ -165,12 +174,26 @@ mod tests {
     fn a_provider_that_asks_for_a_pause_gets_it_or_is_passed_over() {
         assert_eq!(after(&cooling(900), BESIDE), Step::Again { after_ms: 900 });
         assert_eq!(after(&cooling(20_000), BESIDE), Step::Another);
-        let waits = Step::Again { after_ms: 20_000 };
-        assert_eq!(after(&cooling(20_000), ALONE), waits);
-        assert_eq!(after(&cooling(20_000), left(19_000, ALONE)), Step::Over);
+        let waits = Step::Again { after_ms: 8_000 };
+        assert_eq!(after(&cooling(8_000), ALONE), waits);
+        assert_eq!(after(&cooling(8_000), left(8_000, ALONE)), Step::Over);
+        // Nobody is held for as long as a provider likes.
+        assert_eq!(after(&cooling(8_001), ALONE), Step::Over);
+        assert_eq!(after(&cooling(u64::MAX), ALONE), Step::Over);
         let silent = failure(FailureKind::RateLimited);
         assert_eq!(after(&silent, BESIDE), Step::Another);
         assert_eq!(after(&silent, ALONE), Step::Again { after_ms: 250 });
+    }
+
+    #[test]
+    fn a_candidate_has_its_time_for_all_its_retries() {
+        let server = failure(FailureKind::Server);
+        let spent = |here_ms, plight| Plight { here_ms, ..plight };
+        assert_eq!(after(&server, spent(250, ALONE)), Step::Over);
+        assert_eq!(after(&server, spent(250, BESIDE)), Step::Another);
+        assert_eq!(after(&server, spent(0, BESIDE)), Step::Another);
+        let again = Step::Again { after_ms: 250 };
+        assert_eq!(after(&server, spent(251, ALONE)), again);
     }
 
     #[test]
@@ -208,16 +231,17 @@ mod tests {
             retried in 0..40_u32,
             others in any::<bool>(),
             left_ms in proptest::option::of(0..100_000_u64),
+            here_ms in 0..100_000_u64,
             jitter in any::<u64>(),
         ) {
             let patience = Patience { retries: 30, ..Patience::default() };
             let mut failure = failure(kind);
             failure.retry_after_ms = retry_after_ms;
-            let plight = Plight { retried, others, left_ms, jitter };
+            let plight = Plight { retried, others, left_ms, here_ms, jitter };
             match next(&patience, &failure, &plight) {
                 Step::Again { after_ms } => {
                     prop_assert!(kind.may_retry() && retried < 30);
-                    prop_assert!(after_ms <= patience.longest_pause_ms.max(retry_after_ms.unwrap_or(0)));
+                    prop_assert!(after_ms <= patience.longest_pause_ms && after_ms < here_ms);
                     prop_assert!(retry_after_ms.is_none_or(|asked| after_ms >= asked));
                     prop_assert!(left_ms.is_none_or(|left| after_ms < left));
                     prop_assert!(!others || after_ms <= patience.waits_beside_others_ms);

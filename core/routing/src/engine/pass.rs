@@ -81,7 +81,7 @@ impl Router {
             let mut run = self.passing(&passing)?;
             loop {
                 let mut attempt = run.attempt().await?;
-                let Some(upstream) = attempt.upstream(run.left()) else {
+                let Some(upstream) = attempt.upstream(run.left_here()) else {
                     run.failed(attempt, overdue()).await?;
                     continue;
                 };

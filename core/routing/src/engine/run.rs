@@ -39,6 +39,8 @@ pub(super) struct Run {
     turn: usize,
     /// How often this candidate was asked again.
     retried: u32,
+    /// Until when this candidate may be asked; `None`: its turn has not come.
+    here_until: Option<Instant>,
     pub(super) hops: Vec<Hop>,
     last: Option<Failure>,
     /// Why those were passed over that the decision had let through.
@@ -83,6 +85,7 @@ impl Run {
             words: start.words,
             turn: 0,
             retried: 0,
+            here_until: None,
             hops: Vec::new(),
             last: None,
             turned: Vec::new(),
@@ -93,10 +96,16 @@ impl Run {
         }
     }
 
-    /// The time that is left; `None`: there is no end to it.
+    /// The time that is left of the call's; `None`: there is no end to it.
     pub(super) fn left(&self) -> Option<Duration> {
         let deadline = self.deadline?;
-        Some(deadline.saturating_duration_since(Instant::now()))
+        Some(until(deadline))
+    }
+
+    /// The time that an attempt has: what is left of the call's, and of its candidate's, which all its retries share.
+    pub(super) fn left_here(&self) -> Option<Duration> {
+        let here = self.here_until.map(until);
+        self.left().into_iter().chain(here).min()
     }
 
     /// The next attempt with its reservation, at whoever's turn it is and may be asked.
@@ -120,6 +129,7 @@ impl Run {
             let in_the_way = match attempt.reserve().await? {
                 Turn::Granted(warnings) => {
                     self.warnings = warnings;
+                    self.here_until = self.here_until.or_else(|| attempt.latest());
                     return Ok(attempt);
                 }
                 Turn::Broken(state, until) => {
@@ -253,7 +263,8 @@ impl Run {
         let plight = Plight {
             retried: self.retried,
             others: self.turn + 1 < self.explained.decision.order.len(),
-            left_ms: left.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            left_ms: left.map(millis),
+            here_ms: self.here_until.map_or(u64::MAX, |by| millis(until(by))),
             jitter: jitter(&attempt.plan.call),
         };
         let step = next(&self.patience, &failure, &plight);
@@ -338,7 +349,7 @@ impl Run {
             if !raised.order.is_empty() {
                 raised.raised_to = Some(class);
                 *decision = raised;
-                (self.turn, self.retried) = (0, 0);
+                (self.turn, self.retried, self.here_until) = (0, 0, None);
                 return true;
             }
         }
@@ -346,7 +357,7 @@ impl Run {
     }
 
     fn moves_on(&mut self) {
-        (self.turn, self.retried) = (self.turn + 1, 0);
+        (self.turn, self.retried, self.here_until) = (self.turn + 1, 0, None);
     }
 
     /// Why the call ends here.
@@ -408,6 +419,14 @@ fn only_limits(
         }
     }
     soonest.cloned()
+}
+
+fn until(by: Instant) -> Duration {
+    by.saturating_duration_since(Instant::now())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// 0 to 999, another one for each call.

@@ -99,6 +99,8 @@ pub struct RouteSettings {
     pub regions: Vec<String>,
     /// What one call may cost at most.
     pub max_cost: Option<MicroDollars>,
+    /// Milliseconds within which the whole answer has to be there, where the request does not say so itself.
+    pub within_ms: Option<u64>,
     /// The class of its work where neither the request nor the caller's role says one.
     pub class: Option<TaskClass>,
     /// The class of work by the caller's role.

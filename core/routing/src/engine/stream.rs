@@ -173,7 +173,7 @@ impl Answering {
                 // Whoever stops waiting and comes back begins here.
                 self.again = true;
                 let mut attempt = self.run.attempt().await?;
-                let Some(upstream) = attempt.upstream(self.run.left()) else {
+                let Some(upstream) = attempt.upstream(self.run.left_here()) else {
                     self.run.failed(attempt, overdue()).await?;
                     continue;
                 };

@@ -191,7 +191,16 @@ async fn a_limited_provider_is_left_alone_for_as_long_as_it_says() {
     let scripted = Scripted::start();
     let rig = rig(simple(&scripted, Wire::OpenAi, &["429-body"]));
     let began = Instant::now();
-    let error = rig.router.complete(again(1)).await.unwrap_err();
+    let waits = Patience {
+        retries: 1,
+        longest_pause_ms: 8_000,
+        ..ONCE
+    };
+    let ask = Ask {
+        patience: Some(waits),
+        ..hi()
+    };
+    let error = rig.router.complete(ask).await.unwrap_err();
     let CallError::Failed { failure, hops } = error else {
         panic!("{error:?}")
     };

@@ -14,4 +14,5 @@ mod ends;
 mod learning;
 mod limits;
 mod passing;
+mod pauses;
 mod table;

@@ -157,6 +157,15 @@ impl Rig {
         self.store.read_now(|c| breakers(c, now)).unwrap()
     }
 
+    /// Lets everybody be asked again.
+    pub async fn forget_breakers(&self) {
+        let forgotten = self.store.write(|c| {
+            c.execute("DELETE FROM breakers", &[])?;
+            Ok::<_, StoreError>(())
+        });
+        forgotten.await.unwrap();
+    }
+
     pub async fn limit(&self, limit: Limit) {
         let set = move |c: &mut dyn Conn| limit_set(c, SystemClock.now_ms(), &limit);
         let set: Result<(), LimitError> = self.store.write(set).await;
