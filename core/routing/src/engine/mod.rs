@@ -16,6 +16,7 @@ mod health;
 mod next;
 mod pass;
 mod passing;
+mod refused;
 mod router;
 mod run;
 mod settings;

@@ -12,6 +12,7 @@ use super::detail::{Detail, Origin};
 use super::error::{CallError, Hop, Nobody};
 use super::explain::{Considered, Explained, broken, frees_in, subject};
 use super::next::{Patience, Plight, Step, next};
+use super::refused::Refused;
 use super::router::Inner;
 use super::settings::Settings;
 use super::used::Ended;
@@ -186,13 +187,19 @@ impl Run {
         u32::try_from(hops).unwrap_or(u32::MAX)
     }
 
-    /// Why this one is asked: the whole decision with the first attempt, what failed before with later ones. The class
-    /// is in all of them: by the rows it is told whose work a task was.
+    /// Why this one is asked: the whole decision with the first attempt, what failed before and who was passed over with
+    /// later ones. The class is in all of them: by the rows it is told whose work a task was.
     fn reasons(&self) -> serde_json::Value {
         let mut reasons = match self.hops.last() {
             Some(before) => {
                 let why = before.unmet.as_ref().map(Unmet::as_str);
-                json!({ "after": before.call, "failed": why.unwrap_or(before.kind.as_str()) })
+                let mut reasons =
+                    json!({ "after": before.call, "failed": why.unwrap_or(before.kind.as_str()) });
+                let turned: Vec<_> = self.turned_away().collect();
+                if !turned.is_empty() {
+                    reasons["rejected"] = turned.into();
+                }
+                reasons
             }
             None => self.decided(),
         };
@@ -205,6 +212,14 @@ impl Run {
         reasons
     }
 
+    /// Those who were passed over although the decision had let them through.
+    fn turned_away(&self) -> impl Iterator<Item = serde_json::Value> {
+        self.turned.iter().map(|(at, why)| {
+            let model = self.explained.candidates[*at].target().to_string();
+            json!({ "model": model, "why": [why.to_string()] })
+        })
+    }
+
     fn decided(&self) -> serde_json::Value {
         let name = |at: usize| self.explained.candidates[at].target().to_string();
         let decision = &self.explained.decision;
@@ -215,16 +230,9 @@ impl Run {
             .collect();
         let rejected = decision.rejected.iter().map(|rejected| {
             let why: Vec<String> = rejected.why.iter().map(Rejection::to_string).collect();
-            (name(rejected.at), why)
+            json!({ "model": name(rejected.at), "why": why })
         });
-        let turned = self
-            .turned
-            .iter()
-            .map(|(at, why)| (name(*at), vec![why.to_string()]));
-        let rejected: Vec<_> = rejected
-            .chain(turned)
-            .map(|(model, why)| json!({ "model": model, "why": why }))
-            .collect();
+        let rejected: Vec<_> = rejected.chain(self.turned_away()).collect();
         let mut reasons = json!({ "strategy": self.explained.strategy.as_str(), "order": order });
         if !rejected.is_empty() {
             reasons["rejected"] = rejected.into();
@@ -360,12 +368,32 @@ impl Run {
         (self.turn, self.retried, self.here_until) = (self.turn + 1, 0, None);
     }
 
-    /// Why the call ends here.
+    /// Why the call ends here. Where nobody was asked, the log gets a row of that.
     pub(super) fn stuck(&mut self) -> CallError {
         if let Some(failure) = self.last.take() {
             let hops = std::mem::take(&mut self.hops);
             return CallError::Failed { failure, hops };
         }
+        let error = self.nobody();
+        if self.hops.is_empty() {
+            let parts = &self.inner.parts;
+            let now = parts.clock.now_ms();
+            let refused = Refused {
+                id: self.inner.ids.next("c_", now),
+                at: now,
+                who: &self.who,
+                explained: &self.explained,
+                decision: self.reasons(),
+                streamed: self.streamed,
+                prices: self.settings.prices.version(),
+            };
+            parts.log.record_llm(refused.row(&error));
+        }
+        error
+    }
+
+    /// Everybody was passed over.
+    fn nobody(&self) -> CallError {
         let explained = &self.explained;
         let why = |at: usize| {
             let decided = explained.decision.rejected.iter();

@@ -15,4 +15,5 @@ mod learning;
 mod limits;
 mod passing;
 mod pauses;
+mod refused;
 mod table;
