@@ -4,7 +4,7 @@
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 use similar::{ChangeTag, TextDiff};
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, TomlError};
 
 use super::Change;
 
@@ -109,8 +109,14 @@ fn places(old: &[&str], respelled: &[&str]) -> Vec<Option<usize>> {
 }
 
 fn document(text: &str) -> anyhow::Result<DocumentMut> {
-    text.parse()
-        .map_err(|error| anyhow::anyhow!("no TOML; mend it by hand: {error}"))
+    // In full, the error shows the line, and there may be somebody's key in it.
+    text.parse().map_err(|error: TomlError| {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = text.get(..start).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
+        let why = error.message();
+        anyhow::anyhow!("line {line} is no TOML ({why}); mend it by hand")
+    })
 }
 
 fn edited(

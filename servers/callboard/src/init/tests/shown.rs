@@ -75,3 +75,19 @@ fn headers_of_the_user_stay_and_no_token_is_shown() {
         assert!(again.unwrap().contains("has all of it already"));
     }
 }
+
+#[test]
+fn a_line_that_cannot_be_read_is_named_and_not_shown() {
+    let rig = rig(true);
+    let before = "[mcp_servers.other.env]\nURL = \"u\"\nAPI_KEY = sk-hush\n";
+    let (file, refused) = rig.there(&args(Client::Codex), Some(before));
+    let refused = format!("{:#}", refused.unwrap_err());
+    assert!(refused.contains("line 3 is no TOML"), "{refused}");
+    assert!(!refused.contains("sk-hush"), "{refused}");
+    let before = "{\n\"mcpServers\": {\"other\": {\"env\": {\"KEY\": sk-hush}}}}";
+    let (_, refused) = rig.there(&args(Client::Cursor), Some(before));
+    let refused = format!("{:#}", refused.unwrap_err());
+    assert!(refused.contains("line 2"), "{refused}");
+    assert!(!refused.contains("sk-hush"), "{refused}");
+    assert_eq!(content(&file).matches("sk-hush").count(), 1);
+}
