@@ -15,6 +15,7 @@ pub use server::{
     Server, StdoutRule, Transport,
 };
 pub use step::{Await, HttpRaw, ListKind, Raw, Step};
+pub(crate) use words::turns;
 pub use words::{Amount, Command, OneOrMany, Time};
 
 use schemars::JsonSchema;

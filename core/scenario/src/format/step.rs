@@ -88,7 +88,7 @@ step! {
     set: Map<String, Value>,
     /// Expects something of a value.
     check: Value,
-    /// Runs `steps` so many times.
+    /// Runs `steps` so many times: at most a million.
     repeat: Amount,
     /// Runs `steps` for each element of a list.
     for_each: Value,

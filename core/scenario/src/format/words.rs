@@ -141,6 +141,19 @@ impl JsonSchema for Amount {
     }
 }
 
+/// How often a loop may run its steps.
+const TURNS: u64 = 1_000_000;
+
+/// Whether a loop may run its steps so often.
+pub(crate) fn turns(times: u64) -> Result<(), String> {
+    if times <= TURNS {
+        return Ok(());
+    }
+    Err(format!(
+        "`repeat: {times}` is too often; {TURNS} turns are allowed, and a loop may stand in a loop"
+    ))
+}
+
 /// A number or a truth value as itself: the same in quotes is a text.
 pub(super) fn exact<'de, D, T>(from: D) -> Result<T, D::Error>
 where

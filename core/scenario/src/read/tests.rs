@@ -44,6 +44,10 @@ fn a_step_has_one_verb_and_only_what_belongs_to_it() {
         &["`signal` does not belong to `call`", "arguments"],
     );
     step_tells("repeat: 3", &["`repeat` needs `steps`"]);
+    step_tells(
+        "repeat: 18446744073709551615\n    steps: [{check: 1, expect: {equals: 1}}]",
+        &["a.yaml:4:", "is too often; 1000000 turns are allowed"],
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! For: refusing a step that can't mean anything. Not for: running it.
 
 use super::Checked;
-use crate::format::{Amount, Await, Process, Raw, Scenario, Server, Step, Transport};
+use crate::format::{Amount, Await, Process, Raw, Scenario, Server, Step, Transport, turns};
 use crate::nearest::hint;
 use serde_json::Value;
 
@@ -159,6 +159,10 @@ fn says_something(step: &Step, verb: &str) -> Checked {
     let never = |amount: &Option<Amount>| *amount == Some(Amount::Fixed(0));
     match verb {
         "repeat" if never(&step.repeat) => Err("`repeat: 0` runs nothing".to_owned()),
+        "repeat" => match step.repeat {
+            Some(Amount::Fixed(times)) => turns(times),
+            _ => Ok(()),
+        },
         "parallel" if never(&step.parallel) => Err("`parallel: 0` runs nothing".to_owned()),
         "for_each" => match &step.for_each {
             Some(Value::Array(list)) if list.is_empty() => {

@@ -121,6 +121,8 @@ impl Actor {
     }
 
     async fn step(&mut self, step: &At<Step>) -> Result<(), Box<Failure>> {
+        // Many steps wait for nothing: a loop of those would never let limits and the end of the run be looked at.
+        tokio::task::yield_now().await;
         if let Some(delay) = step.delay {
             tokio::time::sleep(delay.0).await;
         }

@@ -2,7 +2,7 @@
 
 use super::actor::{Actor, Miss};
 use super::verbs::given;
-use crate::format::{At, Step};
+use crate::format::{At, Step, turns};
 use crate::judge::Evidence;
 use crate::read::verb;
 use crate::report::Failure;
@@ -20,6 +20,7 @@ impl Actor {
         match verb(step) {
             "repeat" => {
                 let times = self.scope.amount(given(&step.repeat)?)?;
+                turns(times)?;
                 self.each(step, (0..times).map(Value::from)).await
             }
             "for_each" => {

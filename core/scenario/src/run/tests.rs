@@ -3,19 +3,35 @@ use callboard_redact::Secret;
 
 /// Runs a scenario of this text; what failed, in words.
 async fn failures(text: &str) -> Vec<String> {
+    failures_until(text, CancellationToken::new()).await
+}
+
+async fn failures_until(text: &str, stop: CancellationToken) -> Vec<String> {
+    let report = reported(text, stop).await;
+    let failures = report.outcomes.iter().flat_map(|one| &one.failures);
+    failures.map(|failure| failure.message.clone()).collect()
+}
+
+async fn reported(text: &str, stop: CancellationToken) -> Report {
     let file = PathBuf::from("it.yaml");
     let scenario = crate::parse(&file, text).unwrap();
+    let env = [
+        ("PATH", "/usr/bin:/bin"),
+        ("ONE", "canary-one"),
+        ("TWO", "canary-two"),
+        ("THREE", "canary-three"),
+    ];
     let options = Options {
         program: PathBuf::from("/nowhere"),
-        env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+        env: env
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         secrets: Secrets::default(),
         jobs: 1,
         traffic: 5,
-        stop: CancellationToken::new(),
+        stop,
     };
-    let report = run(vec![(file, scenario)], &options, |_| {}).await;
-    let failures = report.outcomes.iter().flat_map(|one| &one.failures);
-    failures.map(|failure| failure.message.clone()).collect()
+    run(vec![(file, scenario)], &options, |_| {}).await
 }
 
 #[tokio::test]
@@ -54,6 +70,42 @@ async fn a_secret_that_was_captured_goes_nowhere_but_to_servers() {
     let fine = "steps:\n- set: {s: canary-that-was-captured}\n- {check: \"${s}\", expect: {count: 24}}\n\
                 - run: [echo, canary]\n";
     assert_eq!(failures(fine).await, Vec::<String>::new());
+}
+
+/// Steps that wait for nothing, over and over: longer than anybody would wait.
+const ENDLESS: &str = "  - repeat: 1000000\n    steps:\n    - for_each: [1, 2]\n      steps:\n      - repeat: 1000000\n        \
+                       steps: [{set: {a: 1}}, {check: \"${a}\", expect: {equals: 1}}]\n";
+
+#[tokio::test]
+async fn a_loop_that_never_waits_ends_with_its_limit() {
+    let whole = failures(&format!("limit: 200ms\nsteps:\n{ENDLESS}")).await;
+    assert!(
+        whole.len() == 1 && whole[0].starts_with("not done within 0 s, the scenario's limit"),
+        "{whole:?}"
+    );
+    let step = failures(&format!("steps:\n{ENDLESS}    timeout: 200ms\n")).await;
+    assert_eq!(step, ["not done within 0.2 s"]);
+}
+
+#[tokio::test]
+async fn a_loop_that_never_waits_ends_with_the_run() {
+    let stop = CancellationToken::new();
+    let ends = stop.clone();
+    let other = tokio::spawn(async move { ends.cancel() });
+    let failed = failures_until(&format!("steps:\n{ENDLESS}"), stop).await;
+    assert_eq!(failed, ["interrupted"]);
+    other.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_variable_may_not_say_more_turns_than_a_number() {
+    let text =
+        "steps:\n- set: {n: 1000001}\n- repeat: ${n}\n  steps: [{check: 1, expect: {equals: 1}}]\n";
+    let failed = failures(text).await;
+    assert!(
+        failed.len() == 1 && failed[0].contains("`repeat: 1000001` is too often"),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]
