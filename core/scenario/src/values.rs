@@ -9,8 +9,8 @@ use crate::secrets::{PREFIX, Secrets};
 use regex::Regex;
 use serde_json::{Map, Value};
 use serde_json_path::JsonPath;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is the same in the whole scenario.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Fixed {
     pub(crate) env: BTreeMap<String, String>,
     /// `${tmp}`, `${home}`, `${here}`, `${program}`.
     pub(crate) words: BTreeMap<&'static str, String>,
+    /// Which of them were asked for.
+    pub(crate) taken: Mutex<BTreeSet<String>>,
     /// For `${vault:NAME}`, where that may stand.
     pub(crate) secrets: Secrets,
 }
@@ -139,9 +141,16 @@ impl Scope {
             return Err(crate::read::misplaced(secret));
         }
         if let Some(variable) = name.strip_prefix("env:") {
-            return self.fixed.env.get(variable).cloned().map(Value::String).ok_or_else(|| {
-                format!("the environment variable {variable} is not set; set it before the test is run")
-            });
+            let Some(value) = self.fixed.env.get(variable) else {
+                return Err(format!(
+                    "the environment variable {variable} is not set; set it before the test is run"
+                ));
+            };
+            let mut taken = self.taken();
+            if !taken.contains(value) {
+                taken.insert(value.clone());
+            }
+            return Ok(Value::String(value.clone()));
         }
         let (head, tail) = name
             .split_once('.')
@@ -165,6 +174,12 @@ impl Scope {
                     brief(&found)
                 )
             })
+    }
+
+    /// What `${env:NAME}` stood for so far.
+    pub(crate) fn taken(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        let taken = &self.fixed.taken;
+        taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unknown(&self, name: &str) -> Wrong {
@@ -336,7 +351,7 @@ mod tests {
             fixed: Arc::new(Fixed {
                 env: BTreeMap::from([("TOKEN".to_owned(), "t0".to_owned())]),
                 words: BTreeMap::from([("tmp", "/t".to_owned())]),
-                secrets: Secrets::default(),
+                ..Fixed::default()
             }),
         }
     }

@@ -22,7 +22,7 @@ use futures_util::StreamExt as _;
 use stage::Stage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -186,6 +186,7 @@ fn prepare(
         fixed: Arc::new(Fixed {
             env: options.env.clone(),
             secrets: options.secrets.clone(),
+            taken: Mutex::default(),
             words: words
                 .into_iter()
                 .map(|(name, path)| (name, path.display().to_string()))

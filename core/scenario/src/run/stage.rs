@@ -140,6 +140,7 @@ impl Stage {
                 scope.outside(url)?,
                 scope.texts_with_secrets(&server.headers)?,
             );
+            self.secrets.headers(&headers, &scope.taken());
             match server.transport {
                 Some(Transport::Sse) => Address::Sse { url, headers },
                 _ => Address::Http { url, headers },
@@ -164,7 +165,6 @@ impl Stage {
             }),
             capabilities,
             answers: Arc::new(answers),
-            secrets: self.secrets.clone(),
             traffic,
         })
     }

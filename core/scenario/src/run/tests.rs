@@ -108,6 +108,60 @@ async fn a_variable_may_not_say_more_turns_than_a_number() {
     );
 }
 
+/// One that shows what it was asked with, and answers each request with an error.
+fn shows_headers(listener: &std::net::TcpListener) {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let (stream, _) = listener.accept().unwrap();
+    let mut from = BufReader::new(&stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && from.read_line(&mut head).unwrap_or(0) > 0 {}
+    let lower = head.to_ascii_lowercase();
+    let length = lower
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    from.read_exact(&mut vec![0; length]).unwrap();
+    let _ = write!(
+        &stream,
+        "HTTP/1.1 500 No\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{head}",
+        head.len()
+    );
+}
+
+#[tokio::test]
+async fn what_headers_have_from_the_environment_is_in_no_report() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || shows_headers(&listener));
+    let text = format!(
+        "servers:\n  it:\n    url: \"http://{address}/\"\n    protocol: 2026-07-28\n    headers:\n      \
+         cookie: \"session=${{env:ONE}}; theme=dark-mode\"\n      x-signed: \"v1 ${{env:TWO}}\"\n      \
+         x-auth-token: token-of-the-test\n      x-plain: plainly-seen\nsteps:\n- set: {{s: \"${{env:THREE}}\"}}\n\
+         - {{call: t, headers: {{x-step: \"${{s}}!\"}}}}\n"
+    );
+    let report = reported(&text, CancellationToken::new()).await;
+    server.join().unwrap();
+    let told = crate::report::to_json(&report).to_string();
+    for secret in [
+        "canary-one",
+        "dark-mode",
+        "canary-two",
+        "canary-three",
+        "token-of-the-test",
+    ] {
+        assert!(!told.contains(secret), "{secret}: {told}");
+    }
+    for shown in [
+        "session=***; theme=***",
+        "v1 ***",
+        "x-auth-token: ***",
+        "x-step: ***!",
+        "plainly-seen",
+    ] {
+        assert!(told.contains(shown), "{shown}: {told}");
+    }
+}
+
 #[tokio::test]
 async fn a_line_without_end_breaks_the_connection_and_says_so() {
     let text = "servers:\n  it: {command: sh, args: [-c, \"read x; yes | tr -d '\\\\n'\"]}\n\

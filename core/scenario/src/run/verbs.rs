@@ -92,9 +92,7 @@ impl Actor {
         let headers = self
             .scope
             .texts(step.headers.as_ref().unwrap_or(&Default::default()))?;
-        for (name, value) in &headers {
-            self.stage.secrets.header(name, value);
-        }
+        self.stage.secrets.headers(&headers, &self.scope.taken());
         Ok(Dress {
             meta: self.scope.map(step.meta.as_ref().unwrap_or(&Map::new()))?,
             headers,
@@ -300,9 +298,7 @@ impl Actor {
                 .map(|path| self.scope.text(path))
                 .transpose()?;
             let headers = self.scope.texts(&http.headers)?;
-            for (name, value) in &headers {
-                self.stage.secrets.header(name, value);
-            }
+            self.stage.secrets.headers(&headers, &self.scope.taken());
             let method = http.method.as_deref().unwrap_or("POST");
             let done = conn.raw_http(method, path.as_deref(), &headers, body).await;
             return Ok(done.map_or_else(

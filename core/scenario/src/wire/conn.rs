@@ -6,7 +6,7 @@ use super::inbox::{Gone, Inbox, Item};
 use super::link::{Link, Router};
 use super::older::Sse;
 use super::stdio::Stdio;
-use super::traffic::{Secrets, Traffic, Way};
+use super::traffic::{Traffic, Way};
 use crate::format::Protocol;
 use crate::rig::Child;
 use crate::values::Wrong;
@@ -35,7 +35,6 @@ pub(crate) struct Target {
     pub(crate) client: Value,
     pub(crate) capabilities: Map<String, Value>,
     pub(crate) answers: Arc<Answers>,
-    pub(crate) secrets: Secrets,
     pub(crate) traffic: Arc<Traffic>,
 }
 
@@ -107,11 +106,11 @@ impl Conn {
                 Link::Stdio(Arc::new(Stdio::new(child, output, router)))
             }
             Address::Http { url, headers } => {
-                Link::Http(Arc::new(Http::new(&url, headers, router, &target.secrets)?))
+                Link::Http(Arc::new(Http::new(&url, headers, router)?))
             }
-            Address::Sse { url, headers } => Link::Sse(Arc::new(
-                Sse::open(&url, headers, router, &target.secrets).await?,
-            )),
+            Address::Sse { url, headers } => {
+                Link::Sse(Arc::new(Sse::open(&url, headers, router).await?))
+            }
         };
         let answering = link.clone();
         let replies = tokio::spawn(async move {

@@ -5,7 +5,7 @@ use super::header::{encoded, name_of};
 use super::inbox::Item;
 use super::link::Router;
 use super::sse::{Event, Parser};
-use super::traffic::{Secrets, Way};
+use super::traffic::Way;
 use crate::values::Wrong;
 use futures_util::StreamExt as _;
 use reqwest::{Method, RequestBuilder, Response};
@@ -85,11 +85,7 @@ impl Http {
         url: &str,
         headers: BTreeMap<String, String>,
         router: Router,
-        secrets: &Secrets,
     ) -> Result<Http, Wrong> {
-        headers
-            .iter()
-            .for_each(|(name, value)| secrets.header(name, value));
         Ok(Http {
             client: client(url)?,
             url: url.to_owned(),

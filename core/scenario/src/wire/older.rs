@@ -4,7 +4,7 @@ use super::bounds::read_text;
 use super::http::{Http, is_stream, told};
 use super::link::Router;
 use super::sse::Parser;
-use super::traffic::{Secrets, Way};
+use super::traffic::Way;
 use crate::values::Wrong;
 use futures_util::StreamExt as _;
 use reqwest::{Method, Response};
@@ -25,9 +25,8 @@ impl Sse {
         url: &str,
         headers: BTreeMap<String, String>,
         router: Router,
-        secrets: &Secrets,
     ) -> Result<Sse, Wrong> {
-        let mut http = Http::new(url, headers, router.clone(), secrets)?;
+        let mut http = Http::new(url, headers, router.clone())?;
         let accept = BTreeMap::from([("accept".to_owned(), "text/event-stream".to_owned())]);
         let response = http.build(Method::GET, &accept).send().await;
         let response = response.map_err(|error| format!("{url}: {}", told(&error)))?;

@@ -1,6 +1,8 @@
 //! What was said in both directions, for the report of a failure.
 
-use std::collections::{BTreeSet, VecDeque};
+use serde_json::Value;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,31 +29,57 @@ impl Way {
     }
 }
 
-/// Words that no report may show.
+/// A shorter word would blot out half the report.
+const SHORTEST: usize = 6;
+
+/// Words that no report may show, the longest first: one may begin with another.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Secrets(Arc<Mutex<BTreeSet<String>>>);
+pub(crate) struct Secrets(Arc<Mutex<Words>>);
+
+type Words = BTreeSet<(Reverse<usize>, String)>;
 
 impl Secrets {
-    /// Remembers the secret of a header, if it is one.
-    pub(crate) fn header(&self, name: &str, value: &str) {
-        let name = name.to_ascii_lowercase();
-        if ![
-            "authorization",
-            "proxy-authorization",
-            "cookie",
-            "x-api-key",
-        ]
-        .contains(&name.as_str())
-        {
+    /// Remembers the secrets of headers: what their names tell, and whatever is from the caller's environment.
+    pub(crate) fn headers(&self, headers: &BTreeMap<String, String>, env: &BTreeSet<String>) {
+        for (name, value) in headers {
+            self.header(&name.to_ascii_lowercase(), value);
+            env.iter()
+                .filter(|from_env| value.contains(from_env.as_str()))
+                .for_each(|from_env| self.add(from_env));
+        }
+    }
+
+    fn header(&self, name: &str, value: &str) {
+        match name {
+            // What stands before the blank is the scheme.
+            "authorization" | "proxy-authorization" => {
+                self.add(value.split_once(' ').map_or(value, |(_, secret)| secret));
+            }
+            "cookie" => value.split(';').for_each(|pair| {
+                let worth = pair.split_once('=').map_or(pair, |(_, worth)| worth);
+                self.add(worth);
+                self.add(worth.trim().trim_matches('"'));
+            }),
+            _ if ["token", "api-key", "secret"]
+                .iter()
+                .any(|end| name.ends_with(end)) =>
+            {
+                self.add(value);
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&self, secret: &str) {
+        let secret = secret.trim();
+        if secret.len() < SHORTEST {
             return;
         }
+        let quoted = Value::from(secret).to_string();
         let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let secret = value
-            .split_once(' ')
-            .map_or(value, |(_, secret)| secret.trim());
-        // A short word would blot out half the report.
-        if secret.len() >= 6 {
-            words.insert(secret.to_owned());
+        // As it is, and as it stands in a message.
+        for word in [secret, &quoted[1..quoted.len() - 1]] {
+            words.insert((Reverse(word.len()), word.to_owned()));
         }
     }
 
@@ -60,9 +88,9 @@ impl Secrets {
         // Those of the vault first: they have names.
         let text = callboard_redact::scrub(text).into_owned();
         let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        words
-            .iter()
-            .fold(text, |text, secret| text.replace(secret.as_str(), "***"))
+        words.iter().fold(text, |text, (_, secret)| {
+            text.replace(secret.as_str(), "***")
+        })
     }
 }
 
@@ -114,12 +142,36 @@ mod tests {
     #[test]
     fn secrets_of_headers_are_masked_everywhere() {
         let secrets = Secrets::default();
-        secrets.header("Authorization", "Bearer cb_abcdef123456");
-        secrets.header("X-Plain", "visible-value");
-        assert_eq!(
-            secrets.mask("got Bearer cb_abcdef123456, visible-value"),
-            "got Bearer ***, visible-value"
-        );
+        let headers = [
+            ("Authorization", "Bearer cb_abcdef123456"),
+            (
+                "Cookie",
+                "session=s3cr3t-one; theme=dark-mode; id=\"qu\\oted-1\"",
+            ),
+            ("X-Auth-Token", "token of words"),
+            ("X-Api-Key", "cb_abcdef123456-and-more"),
+            ("X-Plain", "visible-value v1-from-env"),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let env = BTreeSet::from(["from-env".to_owned(), "elsewhere".to_owned()]);
+        secrets.headers(&headers.into(), &env);
+        for (text, masked) in [
+            (
+                "got Bearer cb_abcdef123456, visible-value",
+                "got Bearer ***, visible-value",
+            ),
+            (
+                "session=s3cr3t-one; theme=dark-mode",
+                "session=***; theme=***",
+            ),
+            (r#"{"id": "\"qu\\oted-1\""}"#, r#"{"id": "***"}"#),
+            (r"it is qu\oted-1", "it is ***"),
+            ("a token of words", "a ***"),
+            ("cb_abcdef123456-and-more", "***"),
+            ("v1-from-env, not elsewhere", "v1-***, not elsewhere"),
+        ] {
+            assert_eq!(secrets.mask(text), masked);
+        }
     }
 
     #[test]
