@@ -72,7 +72,10 @@ pub(super) fn failure(failure: &Failure, colour: Colour) -> String {
     let _ = writeln!(
         out,
         "\n  {}",
-        colour.paint("1", &format!("{}: {}", failure.place(), failure.title()))
+        colour.paint(
+            "1",
+            &clean(&format!("{}: {}", failure.place(), failure.title()))
+        )
     );
     let _ = writeln!(out, "  {}", indented(&failure.message, "  "));
     for one in &failure.differences {
@@ -83,17 +86,17 @@ pub(super) fn failure(failure: &Failure, colour: Colour) -> String {
             let _ = writeln!(
                 out,
                 "\n  the last messages of {} (seconds, -> sent, <- received):",
-                server.name
+                clean(&server.name)
             );
             for line in &server.traffic {
-                let _ = writeln!(out, "    {}", cut(line));
+                let _ = writeln!(out, "    {}", cut(&clean(line)));
             }
         }
         if !server.stderr.is_empty() {
             let _ = writeln!(
                 out,
                 "\n  the last lines of {} on standard error:",
-                server.name
+                clean(&server.name)
             );
             for line in &server.stderr {
                 let _ = writeln!(out, "    {}", cut(&clean(line)));
@@ -105,7 +108,12 @@ pub(super) fn failure(failure: &Failure, colour: Colour) -> String {
 }
 
 fn difference(out: &mut String, one: &Difference, colour: Colour) {
-    let _ = writeln!(out, "  - {}: {}", one.at, indented(&one.what, "    "));
+    let _ = writeln!(
+        out,
+        "  - {}: {}",
+        clean(&one.at),
+        indented(&one.what, "    ")
+    );
     let expected = one.expected.as_ref().map(pretty);
     let actual = one.actual.as_ref().map(pretty);
     match (expected, actual) {
@@ -149,8 +157,8 @@ fn difference(out: &mut String, one: &Difference, colour: Colour) {
 
 /// JSON on one line when it is short; texts of several lines as they are.
 fn pretty(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.contains('\n') => clean(text),
+    clean(&match value {
+        Value::String(text) if text.contains('\n') => text.clone(),
         _ => {
             let line = value.to_string();
             if line.len() <= ONE_LINE {
@@ -159,17 +167,18 @@ fn pretty(value: &Value) -> String {
                 serde_json::to_string_pretty(value).unwrap_or(line)
             }
         }
-    }
+    })
 }
 
 fn indented(text: &str, by: &str) -> String {
     clean(text).replace('\n', &format!("\n{by}"))
 }
 
-/// Without control characters, which would play with the reader's terminal.
+/// Without what would play with the reader's terminal: control characters, and those that turn the direction of writing.
 fn clean(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control() && !turns(*c))
         .collect()
 }
 
@@ -177,5 +186,53 @@ fn cut(line: &str) -> String {
     match line.char_indices().nth(LINE) {
         Some((end, _)) => format!("{}… ({} bytes)", &line[..end], line.len()),
         None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::ServerLog;
+    use std::path::Path;
+
+    #[test]
+    fn nothing_that_a_server_says_plays_with_the_terminal() {
+        let hostile = "a\u{1b}]0;b\u{7}\u{9b}2Jc\u{202e}d\u{2066}e\u{2069}f\u{200f}g\r";
+        let said = |text: &str| format!("{text} {hostile}");
+        let value = |text: &str| Some(Value::from(said(text)));
+        let of = |expected, actual| Difference {
+            at: said("at"),
+            what: said("what"),
+            expected,
+            actual,
+        };
+        let told = Failure {
+            within: vec![said("within")],
+            differences: vec![
+                of(value("short"), value("other")),
+                of(value("several\nlines"), value("several\nothers")),
+                of(value(&"long".repeat(40)), value("several\nothers")),
+            ],
+            servers: vec![ServerLog {
+                name: said("name"),
+                traffic: vec![said("traffic")],
+                stderr: vec![said("stderr")],
+            }],
+            ..Failure::of(Path::new("a.yaml"), "step", &said("message"))
+        };
+        let text = failure(&told, Colour::Never);
+        let odd: Vec<char> = text
+            .chars()
+            .filter(|c| *c != '\n' && (c.is_control() || !c.is_ascii()))
+            .collect();
+        assert!(odd.is_empty(), "{odd:?}: {text}");
+        for word in [
+            "within", "message", "at", "what", "name", "traffic", "stderr",
+        ] {
+            assert!(
+                text.contains(&format!("{word} a]0;b2Jcdefg")),
+                "{word}: {text}"
+            );
+        }
     }
 }
