@@ -355,6 +355,13 @@ impl Stage {
                 ));
             }
         }
+        for (name, conn) in &conns {
+            if let Some(id) = conn.inbox.answered_again() {
+                wrong.push(format!(
+                    "server {name:?} answered request {id} more than once; a request has one answer"
+                ));
+            }
+        }
         let processes = std::mem::take(&mut *self.processes.lock().await);
         futures_util::future::join_all(processes.values().map(|child| child.stop())).await;
         if self.parent.is_none() {

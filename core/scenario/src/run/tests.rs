@@ -108,6 +108,33 @@ async fn a_variable_may_not_say_more_turns_than_a_number() {
     );
 }
 
+#[tokio::test]
+async fn a_request_has_one_answer() {
+    let answers = |id: u64, times: usize| {
+        let line = format!(
+            "echo '{{\\\"jsonrpc\\\": \\\"2.0\\\", \\\"id\\\": {id}, \\\"result\\\": {{\\\"content\\\": []}}}}'; "
+        );
+        format!("read x; {}", line.repeat(times))
+    };
+    let raw = "- raw: {json: {jsonrpc: \"2.0\", id: 1, method: ping}, answer: none}\n";
+    for (script, first, wrong) in [
+        (answers(1, 1), "", None),
+        (answers(1, 2) + &answers(2, 1), "", Some(1)),
+        (answers(1, 1) + &answers(2, 3), "", Some(2)),
+        (answers(1, 1) + &answers(1, 1), raw, None),
+        (answers(1, 1) + &answers(1, 2), raw, Some(1)),
+    ] {
+        let calls = "- call: x\n".repeat(if script.contains("id\\\": 2") { 2 } else { 1 });
+        let text = format!(
+            "servers:\n  it: {{command: sh, args: [-c, \"{script}cat >&2\"], protocol: 2026-07-28}}\nsteps:\n{first}{calls}"
+        );
+        let told = wrong.map(|id| {
+            format!("server \"it\" answered request {id} more than once; a request has one answer")
+        });
+        assert_eq!(failures(&text).await, Vec::from_iter(told), "{text}");
+    }
+}
+
 /// One that shows what it was asked with, and answers each request with an error.
 fn shows_headers(listener: &std::net::TcpListener) {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};

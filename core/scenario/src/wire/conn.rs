@@ -287,6 +287,7 @@ impl Conn {
             first,
             dress,
         };
+        self.inbox.asks(&message);
         self.link
             .send(&message, &pending.dress.headers, self.modern_headers())
             .await?;

@@ -1,7 +1,7 @@
 //! All that came from a server, in order, and waiting for some of it.
 
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -86,6 +86,17 @@ struct State {
     /// The first line that was no message.
     junk: Option<String>,
     gone: Option<String>,
+    counts: Counts,
+}
+
+/// How many answers may come to each id, and did.
+#[derive(Debug, Default)]
+struct Counts {
+    of: HashMap<String, (u64, u64)>,
+    /// What was sent raw may have asked anything.
+    unknown: bool,
+    /// The first id with too many.
+    again: Option<String>,
 }
 
 impl State {
@@ -179,6 +190,45 @@ impl Inbox {
             _ => None,
         });
         messages.filter(|value| such(value)).count() as u64
+    }
+
+    /// A message is sent that may be a request.
+    pub(super) fn asks(&self, message: &Value) {
+        if let (Some(id), Some(_)) = (message.get("id"), message.get("method")) {
+            self.state().counts.of.entry(id.to_string()).or_default().0 += 1;
+        }
+    }
+
+    /// The same for bytes as they are.
+    pub(super) fn asks_raw(&self, text: &str) {
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Array(batch)) => batch.iter().for_each(|message| self.asks(message)),
+            Ok(message) => self.asks(&message),
+            Err(_) => self.state().counts.unknown = true,
+        }
+    }
+
+    /// Counts a message if it is an answer; answers whether it is one too many.
+    pub(super) fn is_one_too_many(&self, message: &Value) -> bool {
+        let (Some(id), None) = (message.get("id"), message.get("method")) else {
+            return false;
+        };
+        let id = id.to_string();
+        let counts = &mut self.state().counts;
+        let Some((asked, answered)) = counts.of.get_mut(&id) else {
+            return false;
+        };
+        *answered += 1;
+        let too_many = *answered > *asked && !counts.unknown;
+        if too_many {
+            counts.again.get_or_insert(id);
+        }
+        too_many
+    }
+
+    /// The first request that was answered again.
+    pub(crate) fn answered_again(&self) -> Option<String> {
+        self.state().counts.again.clone()
     }
 
     /// The first line that was no message.

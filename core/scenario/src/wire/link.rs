@@ -48,6 +48,11 @@ impl Router {
                 ),
             }
         }
+        if self.inbox.is_one_too_many(&message) {
+            let id = &message["id"];
+            self.traffic
+                .add(Way::Noted, &format!("request {id} was answered before"));
+        }
         self.put(Item::Message(message));
     }
 

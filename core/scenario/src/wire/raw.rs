@@ -51,6 +51,7 @@ impl Conn {
     ) -> Result<Result<Item, Gone>, Wrong> {
         let from = self.inbox.len();
         let text = String::from_utf8_lossy(&bytes).into_owned();
+        self.inbox.asks_raw(&text);
         let id = match seen {
             Seen::Id(id) => Some(id.clone()),
             Seen::Any => Some(Value::from("raw")),
@@ -115,6 +116,8 @@ impl Conn {
             Way::Sent,
             &format!("{method} {url} {}", body.as_deref().unwrap_or_default()),
         );
+        // Over the older transport the answer comes on the stream.
+        self.inbox.asks_raw(body.as_deref().unwrap_or("null"));
         let mut request = http.client.request(method, url);
         for (name, value) in headers {
             request = request.header(name, value);
@@ -156,6 +159,7 @@ impl Conn {
             .await
             .map_err(failed)?;
         self.traffic.add(Way::Sent, text);
+        self.inbox.asks_raw(text);
         // A server may refuse and close before it has read all.
         let _ = stream.write_all(text.as_bytes()).await;
         let mut bytes = Vec::new();
