@@ -21,6 +21,7 @@ use super::answer::Answer;
 use super::session::{
     AT_WORK, Bounds, OWNER, Owner, Quota, ServerEnd, Session, SessionError, Style, Table,
 };
+use super::watched::Awaited;
 use super::{Limits, RequestId as Name, events};
 use crate::call::BoxFuture;
 use crate::server::Served;
@@ -89,7 +90,7 @@ impl Mount {
     /// Begins a session of the older transport, whose stream this is.
     pub(crate) fn stream(&self, owner: Owner) -> Result<Answer, SessionError> {
         let session = self.sessions.begin(owner, Style::Single)?;
-        let reader = session.common_line();
+        let (reader, awaited) = (session.common_line(), Arc::clone(&session));
         let endpoint = format!("/{}/message?sessionId={}", self.name(), session.id);
         let (server, sessions) = (Connection::to(&self.server), Arc::clone(&self.sessions));
         let gone = CancellationToken::new();
@@ -107,12 +108,10 @@ impl Mount {
             }
             sessions.end(&session.id);
         });
-        Ok(events::stream(
-            &endpoint,
-            reader,
-            self.ping_every,
-            gone.drop_guard(),
-        ))
+        let end = gone.drop_guard();
+        let mut answer = events::stream(&endpoint, reader, self.ping_every, end);
+        answer.extensions_mut().insert(Awaited::Of(awaited));
+        Ok(answer)
     }
 
     /// Takes a message for a session of the older transport.

@@ -27,7 +27,7 @@ use super::refusals::{
     turn_away, unweighed,
 };
 use super::session::{Owner, Quota, Session, SessionError, Style};
-use super::watched::watch;
+use super::watched::{Awaited, watch};
 use super::{
     Http, Limits, Names, RequestId, browser, endpoint, many, pages, request_id, unfit, weigh,
 };
@@ -313,7 +313,8 @@ impl Site {
         let (head, owner) = let_in.mark(head);
         let request = Request::from_parts(head, Full::new(body.clone()));
         let answering = mount.streamable(request, owner);
-        let Ok(answered) = tokio::time::timeout(self.limits.answer_within, answering).await else {
+        let Ok(mut answered) = tokio::time::timeout(self.limits.answer_within, answering).await
+        else {
             let status = StatusCode::GATEWAY_TIMEOUT;
             return answer::error(status, code::INTERNAL, &too_late(), peek.id, id);
         };
@@ -323,6 +324,9 @@ impl Site {
         }
         if answered.status().is_client_error() || answered.status().is_server_error() {
             return unfit::explained(answered, &body, peek.id, id).await;
+        }
+        if exchange.is_some() {
+            answered.extensions_mut().insert(Awaited::Its);
         }
         // The exchange is over when its last byte is out.
         hold(answered, exchange)
@@ -342,10 +346,9 @@ impl Site {
         let exchange = asks.then(|| self.exchanges.token());
         let (head, owner) = let_in.mark(head);
         let within = self.limits.answer_within;
-        hold(
-            many::streamable(mount, &head, &owner, pieces, within).await,
-            exchange,
-        )
+        let mut answered = many::streamable(mount, &head, &owner, pieces, within).await;
+        answered.extensions_mut().insert(Awaited::Its);
+        hold(answered, exchange)
     }
 
     fn stream(&self, mount: &Arc<Mount>, method: &Method, let_in: LetIn<'_>) -> Answer {
