@@ -420,7 +420,9 @@ impl Site {
 
 /// The event after which a client wants to go on.
 fn last_event(head: &Parts) -> Option<&str> {
-    head.headers.get("last-event-id")?.to_str().ok()
+    let last = head.headers.get("last-event-id")?;
+    // One that is no text is no event's either.
+    Some(last.to_str().unwrap_or_default())
 }
 
 /// The messages of a batch, where the session's revision has batches.

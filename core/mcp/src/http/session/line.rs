@@ -116,6 +116,11 @@ impl Line {
         self.wake();
     }
 
+    /// Whether all that followed the event `number` can be told.
+    pub(super) fn follows(&self, number: u64) -> bool {
+        (self.lost..=self.last).contains(&number)
+    }
+
     /// How many wait to go out, besides what is bounded by itself.
     pub(super) fn unsent(&self) -> usize {
         let waiting = self.events.iter().rev();

@@ -19,6 +19,7 @@ use rmcp::service::OriginatingRequestId;
 use rmcp::transport::streamable_http_server::session::ServerSseMessage;
 use tokio::sync::oneshot;
 
+use super::kept::Kept;
 use super::line::Line;
 use super::{Session, SessionError, Style};
 
@@ -34,6 +35,8 @@ const RETRY: Duration = Duration::from_secs(3);
 pub(super) struct Lines {
     common: Line,
     of_requests: HashMap<u64, Line>,
+    /// Those of them that have ended and were read.
+    kept: Kept,
     by_request: HashMap<RequestId, u64>,
     by_progress: HashMap<ProgressToken, u64>,
     last_line: u64,
@@ -74,6 +77,16 @@ impl Lines {
     pub(super) fn are_out(&self) -> bool {
         let mut lines = std::iter::once(&self.common).chain(self.of_requests.values());
         self.ended && lines.all(|line| line.readers.is_empty())
+    }
+
+    /// Keeps what has ended and was read for a client that comes back within that time.
+    fn keep(&mut self, line: u64, within: Duration) {
+        self.kept.keep(line, &mut self.of_requests, within);
+    }
+
+    /// Forgets what nobody comes back for any more.
+    pub(super) fn forget(&mut self, within: Duration) {
+        self.kept.forget(&mut self.of_requests, within);
     }
 
     /// A request has no answer any more.
@@ -274,13 +287,14 @@ impl Session {
         }
     }
 
-    /// Whether something that followed the event `last` is not kept any more.
+    /// Whether what followed the event `last` can't be told: not all of it is kept any more, or no such event was told.
     pub(crate) fn has_forgotten(&self, last: &str) -> bool {
         let Ok((number, line)) = place(last) else {
-            return false;
+            return true;
         };
         let mut lines = self.lines();
-        lines.line(line).is_some_and(|line| number < line.lost)
+        lines.forget(self.bounds.resume_within);
+        lines.line(line).is_none_or(|line| !line.follows(number))
     }
 
     /// Goes on after the event `last`, as it was told to the client.
@@ -289,7 +303,7 @@ impl Session {
         let mut lines = self.lines();
         let reader = lines.next_reader();
         let on = lines.line(line).ok_or(SessionError::NoSuchEvent)?;
-        if number > on.last || number < on.lost {
+        if !on.follows(number) {
             return Err(SessionError::NoSuchEvent);
         }
         on.sent = number;
@@ -415,8 +429,8 @@ impl Stream for Reader {
         }
         if line.done {
             line.readers.remove(place);
-            if line.readers.is_empty() {
-                lines.of_requests.remove(&this.line);
+            if line.readers.is_empty() && this.line != COMMON {
+                lines.keep(this.line, this.session.bounds.resume_within);
             }
             drop(lines);
             this.over = true;

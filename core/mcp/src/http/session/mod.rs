@@ -4,6 +4,7 @@
 //! whose it is, keeping what a broken stream missed, and giving up calls nobody waits for. Not for: HTTP, or
 //! what the messages mean.
 
+mod kept;
 mod line;
 mod lines;
 mod manager;
@@ -203,6 +204,11 @@ impl Session {
         }
         drop(inbox);
         self.arrived.notify_one();
+    }
+
+    /// Forgets what nobody comes back for any more.
+    pub(crate) fn forget(&self) {
+        self.lines().forget(self.bounds.resume_within);
     }
 
     /// Whether nobody has used the session for `idle`, waits for a call or listens to it.

@@ -158,6 +158,9 @@ impl Table {
     /// Ends the sessions nobody uses.
     pub(crate) fn sweep(&self) {
         let open: Vec<_> = self.open().values().cloned().collect();
+        for session in &open {
+            session.forget();
+        }
         for session in open.iter().filter(|session| session.is_idle(self.idle)) {
             tracing::debug!(session = session.short_id(), "an idle session ends");
             self.end(&session.id);
