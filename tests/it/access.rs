@@ -36,6 +36,29 @@ fn a_change_and_its_maker_are_one_row() {
 }
 
 #[test]
+fn the_audit_begins_at_a_day_a_time_or_so_long_ago() {
+    let home = Home::new();
+    let id = token(&home, &["ci"]);
+    assert!(!id.is_empty());
+    let shown = |since: &str| {
+        let shown = home.callboard(&["audit", "--json", "--since", since]);
+        assert_eq!(shown.code, 0, "{since}: {}", shown.err);
+        shown.out.lines().count()
+    };
+    let all = audit(&home).len();
+    assert!(all > 0);
+    for since in ["1h", "2001-01-01", "2001-01-01T14:00:00+02:00"] {
+        assert_eq!(shown(since), all, "{since}");
+    }
+    for since in ["0s", "2199-01-01", "2199-01-01T14:00Z"] {
+        assert_eq!(shown(since), 0, "{since}");
+    }
+    let refused = home.callboard(&["audit", "--since", "yesterday"]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("2026-11-21"), "{}", refused.err);
+}
+
+#[test]
 fn stdio_has_the_configured_role_and_what_it_may_not_do_is_written_down() {
     let home = Home::new();
     let file = home.path().join("config/callboard/config.toml");

@@ -1,23 +1,22 @@
 //! `callboard audit`: who changed what on the board, why and from where.
 //! For: reading the rows. Not for: writing them; each change does, in its own transaction.
 
-use crate::when;
+use crate::when::{self, Since};
 use anyhow::Context;
-use callboard_config::{Config, Environment, Overrides, parse_duration};
+use callboard_config::{Config, Environment, Overrides};
 use callboard_store::{Clock, SystemClock};
 use callboard_telemetry::audit::{AuditFilter, AuditRow, audit_list};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Arguments of `callboard audit`.
 #[derive(Debug, clap::Args)]
 pub struct AuditArgs {
-    /// Only what is not older than this
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    since: Option<Duration>,
+    /// Only what is not older: a length of time (7d, 1h30m), a day (2026-11-21) or a time (2026-11-21T14:00Z); days are UTC's
+    #[arg(long, value_name = "TIME", value_parser = when::since)]
+    since: Option<Since>,
     /// Only changes of this: a task, a token, a secret
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
@@ -51,10 +50,7 @@ pub fn audit(
     let config = Config::for_server(environment, &flags)?;
     let store = callboard_board::open(&config.board)
         .with_context(|| format!("opening the board in {}", config.board.display()))?;
-    let since = args.since.map(|since| {
-        let ago = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        SystemClock.now_ms().saturating_sub(ago)
-    });
+    let since = args.since.map(|since| since.at(SystemClock.now_ms()));
     let filter = AuditFilter {
         since,
         subject: args.subject.clone(),

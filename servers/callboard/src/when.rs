@@ -1,4 +1,52 @@
-//! Points in time as people read them. For: tables. Not for: clocks or time zones; everything is UTC.
+//! Points in time as people read and write them. For: tables, and options that take one. Not for: clocks or time
+//! zones; everything is UTC.
+
+use callboard_config::parse_duration;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use std::time::Duration;
+
+/// Since when, as somebody wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long ago.
+    Ago(Duration),
+    /// Milliseconds since 1970.
+    At(i64),
+}
+
+impl Since {
+    /// In milliseconds since 1970, when it is `now`.
+    pub(crate) fn at(self, now: i64) -> i64 {
+        match self {
+            Since::Ago(ago) => {
+                now.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX))
+            }
+            Since::At(at) => at,
+        }
+    }
+}
+
+/// Reads `7d`, `2026-11-21`, `2026-11-21T14:00Z` (RFC 3339) or `2026-11-21 14:00 UTC`, as [`utc`] writes it.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub(crate) fn since(text: &str) -> Result<Since, String> {
+    let text = text.trim();
+    if let Ok(ago) = parse_duration(text) {
+        return Ok(Since::Ago(ago));
+    }
+    let with_its_zone = text.parse::<Timestamp>().ok();
+    let of_utc = || {
+        let civil: DateTime = text.strip_suffix(" UTC").unwrap_or(text).parse().ok()?;
+        Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    };
+    let at = with_its_zone.or_else(of_utc).ok_or(
+        "expected a length of time (7d, 1h30m), a day (2026-11-21) or a time (2026-11-21T14:00Z); days are those of UTC",
+    )?;
+    Ok(Since::At(at.as_millisecond()))
+}
 
 /// `2026-11-21 15:40 UTC`.
 pub(crate) fn utc(ms: i64) -> String {
@@ -32,6 +80,35 @@ fn civil(day: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_can_be_written_in_several_ways() {
+        let day = 1_700_006_400_000;
+        for (text, at) in [
+            ("2023-11-15", day),
+            ("2023-11-15T00:01Z", day + 60_000),
+            ("2023-11-15T00:01:00.250Z", day + 60_250),
+            ("2023-11-15T01:01:00+01:00", day + 60_000),
+            (" 2023-11-15 00:01 ", day + 60_000),
+            ("2023-11-15 00:01 UTC", day + 60_000),
+        ] {
+            assert_eq!(since(text), Ok(Since::At(at)), "{text}");
+        }
+        let ago = since("1h30m").unwrap();
+        assert_eq!((ago.at(day), Since::At(7).at(day)), (day - 5_400_000, 7));
+        assert_eq!(since("150000000000d").unwrap().at(0), -i64::MAX);
+        for text in [
+            "",
+            "yesterday",
+            "2023-13-01",
+            "2023-02-30",
+            "15.11.2023",
+            "7",
+        ] {
+            let error = since(text).unwrap_err();
+            assert!(error.contains("2026-11-21T14:00Z"), "{text}: {error}");
+        }
+    }
 
     #[test]
     fn known_moments() {
