@@ -33,6 +33,7 @@ mod stdio;
 mod subscriptions;
 mod tasks;
 mod telemetry;
+mod token_runs;
 mod tokens;
 mod vault;
 mod workshop;

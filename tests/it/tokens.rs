@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Longer than any of this may take.
-const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(30);
 
 fn two(home: &Home) -> [Served; 2] {
     let first = Served::start(home, "");
@@ -152,14 +152,14 @@ fn streams_end_with_their_token() {
 }
 
 /// How a token stops being good.
-type End = fn(&Home, &str);
+pub type End = fn(&Home, &str);
 
-fn revoke(home: &Home, name: &str) {
+pub fn revoke(home: &Home, name: &str) {
     let done = home.callboard(&["token", "revoke", name]);
     assert_eq!(done.code, 0, "{}", done.err);
 }
 
-fn expire(home: &Home, name: &str) {
+pub fn expire(home: &Home, name: &str) {
     let board = rusqlite::Connection::open(home.board().join("board.db")).unwrap();
     board.busy_timeout(LONG).unwrap();
     let change = "UPDATE tokens SET expires_at = 1 WHERE name = ?1";

@@ -28,7 +28,6 @@ use crate::log::{Levels, is_modern};
 use crate::long::rows::LongRow;
 use crate::long::{Longs, Slot};
 use crate::memory::Memory;
-use crate::pass::Pass;
 use crate::{
     ANSWER_CHARS, CallContext, Caller, ErrorKind, Level, Refusal, Role, ToolError, clip, digest,
 };
@@ -97,14 +96,12 @@ pub(crate) struct Begun {
     pub(crate) given_up: CancellationToken,
     pub(crate) context: CallContext,
     pub(crate) span: tracing::Span,
-    /// What the caller was let in with, over a network.
-    pass: Option<Pass>,
 }
 
 impl Begun {
     /// Completes when the caller would not be let in any more.
     pub(crate) async fn is_shut_out(&self) {
-        match &self.pass {
+        match self.context.pass() {
             Some(pass) => {
                 pass.over().await;
             }
@@ -114,7 +111,7 @@ impl Begun {
 
     /// Why the caller would not be let in any more, if the call was given up and that is so.
     fn shut_out(&self) -> Option<&Refusal> {
-        let pass = self.pass.as_ref()?;
+        let pass = self.context.pass()?;
         self.given_up.is_cancelled().then(|| pass.ask()).flatten()
     }
 }
@@ -216,7 +213,6 @@ impl Wrapper {
             given_up,
             context,
             span,
-            pass: Pass::of(request),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::ask::Asking;
 use crate::call::BoxFuture;
 use crate::http::OwnStream;
 use crate::log::{self, is_modern};
+use crate::pass::Pass;
 use crate::{Ability, Caller, Level, ToolError};
 
 /// At most five reports a second.
@@ -32,6 +33,8 @@ pub struct CallContext {
     trace: Option<Arc<str>>,
     caller: Arc<Caller>,
     http_request: Option<crate::http::RequestId>,
+    /// What the caller was let in with, over a network.
+    pass: Option<Pass>,
     stream: Option<OwnStream>,
     cancelled: CancellationToken,
     asking: Arc<Asking>,
@@ -60,6 +63,7 @@ impl CallContext {
             id: request.id.clone(),
             caller,
             http_request: http_request(request),
+            pass: Pass::of(request),
             stream: own_stream(request),
             asking: Arc::new(asking),
             trace: request
@@ -128,6 +132,24 @@ impl CallContext {
     /// The token behind [`CallContext::cancelled`], for work that is handed on.
     pub fn cancellation(&self) -> CancellationToken {
         self.cancelled.clone()
+    }
+
+    pub(crate) fn pass(&self) -> Option<&Pass> {
+        self.pass.as_ref()
+    }
+
+    /// Completes when whoever calls would not be let in any more, with why: the token was revoked, or has expired.
+    ///
+    /// For what a handler begins that goes on after its answer; the call itself is ended without that. Somebody who came
+    /// through no gate, as over standard input, is never shut out.
+    pub fn shut_out(&self) -> BoxFuture<'static, String> {
+        let pass = self.pass.clone();
+        Box::pin(async move {
+            match &pass {
+                Some(pass) => pass.over().await.error.message.clone(),
+                None => std::future::pending().await,
+            }
+        })
     }
 
     /// Ends the stream on which the client waits for this call, and tells it to come back after `retry` (30 s at

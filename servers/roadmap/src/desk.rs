@@ -99,6 +99,13 @@ impl Run {
         self.stop.cancel();
     }
 
+    /// As [`Run::stop`], where nobody asked for that.
+    pub(crate) fn stop_because(&self, why: &str) {
+        self.progress
+            .send_modify(|progress| progress.stopped_because(why));
+        self.stop.cancel();
+    }
+
     /// One word for how it stands.
     pub(crate) fn state(&self) -> &'static str {
         let progress = self.progress.borrow();
@@ -112,11 +119,16 @@ impl Run {
         }
     }
 
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&self) {
+        let mut progress = self.watch();
+        // Its sender is this run's own.
+        let _ = progress.wait_for(|progress| progress.ended.is_some()).await;
+    }
+
     /// Waits until it has ended, at most `limit`; `false` when it goes on.
     pub(crate) async fn ended_within(&self, limit: Duration) -> bool {
-        let mut progress = self.watch();
-        let ended = progress.wait_for(|progress| progress.ended.is_some());
-        tokio::time::timeout(limit, ended).await.is_ok()
+        tokio::time::timeout(limit, self.ended()).await.is_ok()
     }
 
     /// Waits until the roadmap is loaded or the run has failed, at most `limit`.
@@ -153,9 +165,13 @@ impl Run {
 
     fn ending(&self, worked: Result<Report, CrewError>) -> Ended {
         match worked {
-            Ok(report) if self.stop.is_cancelled() && !report.all_done() => Ended::Stopped {
-                summary: report.summary(),
-            },
+            Ok(report) if self.stop.is_cancelled() && !report.all_done() => {
+                let summary = report.summary();
+                let why = self.progress.borrow().stopped.clone();
+                Ended::Stopped {
+                    summary: why.map_or(summary.clone(), |why| format!("{why}; {summary}")),
+                }
+            }
             Ok(report) => Ended::finished(&report),
             Err(error) => Ended::Failed(errors::crew(error)),
         }

@@ -31,6 +31,8 @@ pub(crate) struct Progress {
     pub(crate) held: Option<String>,
     /// What a person should know.
     pub(crate) notes: Vec<String>,
+    /// Why it is to stop, where nobody asked for that.
+    pub(crate) stopped: Option<String>,
     /// How it ended, when it has.
     pub(crate) ended: Option<Ended>,
 }
@@ -106,6 +108,16 @@ impl Progress {
         if let Some(line) = line(event) {
             self.say(&line);
         }
+    }
+
+    /// Takes in why it is to stop.
+    pub(crate) fn stopped_because(&mut self, why: &str) {
+        self.seq += 1;
+        let said = format!("{why}, so the run that it began was stopped");
+        self.say(&said);
+        // Never left out: it is the last thing to be noted.
+        self.notes.push(said);
+        self.stopped = Some(why.to_owned());
     }
 
     /// Adds a line.

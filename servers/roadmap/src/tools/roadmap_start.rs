@@ -10,6 +10,7 @@ use callboard_mcp::{
     CallContext, Effect, ErrorKind, Id, Question, Render, Role, Tool, ToolError, Whole,
 };
 use callboard_roadmap::ItemKey;
+use callboard_store::actor::{self, Actor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -93,7 +94,7 @@ interrupted but with nothing lost, when the client closes it; `callboard run` is
     ) -> Result<RoadmapStartOutput, ToolError> {
         let place = settled(&server, &params).await?;
         let decided = decided(&server, &place, &ctx).await?;
-        let (run, already) = begin(&server, &place, params.retry, decided.chosen).await?;
+        let (run, already) = begin(&server, &place, params.retry, decided.chosen, &ctx).await?;
         tokio::select! {
             began = run.began_within(LOADING) => began?,
             () = ctx.cancelled(), if !already => {
@@ -171,10 +172,11 @@ async fn decided(
 }
 
 async fn begin(
-    server: &Roadmaps,
+    server: &Arc<Roadmaps>,
     place: &Place,
     retry: bool,
     chosen: Vec<ItemKey>,
+    ctx: &CallContext,
 ) -> Result<(Arc<Run>, bool), ToolError> {
     let desk = server.desk(place);
     let _gate = desk.gate.lock().await;
@@ -206,7 +208,34 @@ async fn begin(
     server.write_down(place, "run_start", &id, &detail).await?;
     let run = Run::begin(id, facts, crew);
     desk.put(Arc::clone(&run));
+    let (whose, at, of) = (Arc::clone(server), place.clone(), Arc::clone(&run));
+    actor::spawn(ends_with_its_caller(whose, at, of, ctx.shut_out()));
     Ok((run, false))
+}
+
+/// Stops a run whose caller would not be let in any more: it works in that name.
+async fn ends_with_its_caller(
+    server: Arc<Roadmaps>,
+    place: Place,
+    run: Arc<Run>,
+    shut_out: impl Future<Output = String> + Send + 'static,
+) {
+    let why = tokio::select! {
+        () = run.ended() => return,
+        why = shut_out => why,
+    };
+    tracing::info!(run = run.id, why, "a run is stopped");
+    run.stop_because(&why);
+    let detail = [
+        ("project", place.root.to_string_lossy().into_owned()),
+        ("why", why),
+    ];
+    // Whoever began it has no part in this.
+    let by = Arc::new(Actor::program("roadmap.roadmap_start"));
+    let written = server.write_down(&place, "run_stop", &run.id, &detail);
+    if let Err(error) = actor::scope(by, written).await {
+        tracing::warn!(%error, run = run.id, "that a run was stopped is not in the audit");
+    }
 }
 
 async fn choose(server: &Roadmaps, place: &Place) -> Result<Agent, ToolError> {
