@@ -5,7 +5,7 @@
 //! never a zero within it. Not for: budgets (the board's file is exact about those), charts, or files.
 //!
 //! Days and hours are those of UTC. The model is the one that answered, or the one that was asked where the
-//! answer did not say. Percentiles are exact (nearest rank) over the latest 200,000 calls that fit; an
+//! answer did not say; as a key it is `provider/model`, because two providers may have one of the same name. Percentiles are exact (nearest rank) over the latest 200,000 calls that fit; an
 //! answer says when there were more.
 
 mod calls;
@@ -37,7 +37,7 @@ pub struct LlmFilter {
     pub until: Option<i64>,
     /// This provider.
     pub provider: Option<String>,
-    /// This model, by the name that answered or, where unknown, that was asked.
+    /// This model, by the name that answered or, where unknown, that was asked; or as `provider/model`.
     pub model: Option<String>,
     /// This account at the provider.
     pub account: Option<String>,
@@ -65,7 +65,7 @@ pub struct LlmFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
-    /// The model that answered.
+    /// The model that answered, as `provider/model`.
     Model,
     /// The provider.
     Provider,
@@ -92,7 +92,7 @@ pub enum By {
 impl By {
     fn sql(self) -> &'static str {
         match self {
-            By::Model => MODEL,
+            By::Model => PROVIDER_MODEL,
             By::Provider => "provider",
             By::Account => "account",
             By::Agent => "agent",
@@ -120,7 +120,10 @@ impl By {
     #[must_use]
     pub fn of(self, call: &LlmCall) -> Option<String> {
         match self {
-            By::Model => Some(call.model_answered.as_ref().unwrap_or(&call.model).clone()),
+            By::Model => {
+                let model = call.model_answered.as_ref().unwrap_or(&call.model);
+                Some(format!("{}/{model}", call.provider))
+            }
             By::Provider => Some(call.provider.clone()),
             By::Account => call.account.clone(),
             By::Agent => call.agent.clone(),
@@ -142,6 +145,7 @@ impl By {
 }
 
 const MODEL: &str = "COALESCE(model_answered, model)";
+const PROVIDER_MODEL: &str = "provider || '/' || COALESCE(model_answered, model)";
 
 /// A WHERE clause and its values.
 struct Where<'f> {
@@ -164,7 +168,6 @@ impl<'f> Where<'f> {
         fits("at >= ", filter.since.map(Value::from));
         fits("at < ", filter.until.map(Value::from));
         fits("provider = ", text(&filter.provider));
-        fits(&format!("{MODEL} = "), text(&filter.model));
         fits("account = ", text(&filter.account));
         fits("agent = ", text(&filter.agent));
         fits("task = ", text(&filter.task));
@@ -178,6 +181,11 @@ impl<'f> Where<'f> {
             filter.outcome.map(|outcome| outcome.as_str().into()),
         );
         fits("error = ", filter.error.map(|class| class.as_str().into()));
+        if let Some(model) = &filter.model {
+            let place = clause.bind(model.as_str());
+            let either = format!(" AND {place} IN ({MODEL}, {PROVIDER_MODEL})");
+            clause.sql.push_str(&either);
+        }
         clause
     }
 

@@ -153,10 +153,11 @@ fn costs_are_added_up_by_anything() {
     assert_eq!(
         by(&[By::Model]),
         [
-            "large 1 $0.003 +0",
-            "large-2026 1 $0.0015 +0",
-            "small 2 $0.00 +1",
-            "strange 1 $0.00 +1"
+            "acme/large 1 $0.003 +0",
+            "acme/large-2026 1 $0.0015 +0",
+            "acme/small 1 $0.00 +1",
+            "acme/strange 1 $0.00 +1",
+            "other/small 1 $0.00 +0"
         ]
     );
     assert_eq!(
@@ -194,12 +195,27 @@ fn costs_are_added_up_by_anything() {
 }
 
 #[test]
+fn a_model_is_found_by_its_name_alone_or_with_its_provider() {
+    let (_board, store) = board(some());
+    let calls = |model: &str| {
+        let filter = LlmFilter {
+            model: Some(model.to_owned()),
+            ..LlmFilter::default()
+        };
+        ask(&store, |c| totals(c, &filter)).calls
+    };
+    let of = ["small", "acme/small", "other/small", "acme/large-2026"];
+    assert_eq!(of.map(calls), [2, 1, 1, 1]);
+    assert_eq!(["acme", "other/large", "acme/"].map(calls), [0, 0, 0]);
+}
+
+#[test]
 fn a_limit_leaves_keys_out_and_says_so() {
     let (_board, store) = board(some());
     let costs = ask(&store, |c| costs(c, &LlmFilter::default(), &[By::Model], 1));
     assert_eq!(
         (costs.rows.len(), costs.left_out, costs.total.calls),
-        (1, 3, 5)
+        (1, 4, 5)
     );
 }
 

@@ -116,11 +116,11 @@ async fn costs_are_rows_too() {
             .starts_with("model,calls,ok,failed,cancelled_or_lost,cost_usd,unknown_cost_calls,")
     );
     assert!(
-        lines[1].starts_with("large,2,2,0,0,4.000001,0,2000,1200,"),
+        lines[1].starts_with("acme/large,2,2,0,0,4.000001,0,2000,1200,"),
         "{data}"
     );
     assert!(
-        lines[2].starts_with("small,2,0,1,1,,2,"),
+        lines[2].starts_with("acme/small,2,0,1,1,,2,"),
         "unknown is empty: {data}"
     );
 }

@@ -99,7 +99,7 @@ async fn charts_go_into_files() {
         if format == "svg" {
             let svg = String::from_utf8(bytes).unwrap();
             assert!(
-                svg.contains(">claude-opus-4-5</text>") && svg.contains(">21 Nov</text>"),
+                svg.contains(">acme/claude-opus-4-5</text>") && svg.contains(">21 Nov</text>"),
                 "{svg}"
             );
         }

@@ -15,9 +15,9 @@ async fn costs_are_added_up_and_unknown_ones_counted() {
     assert_eq!(
         rows(&all, &["calls", "cost_usd", "unknown_cost_calls"]),
         json!([
-            [["large"], 2, 4.000_001, 0],
-            [["small"], 2, null, 2],
-            [["strange"], 1, null, 1],
+            [["acme/large"], 2, 4.000_001, 0],
+            [["acme/small"], 2, null, 2],
+            [["acme/strange"], 1, null, 1],
         ])
     );
     assert!(
@@ -26,7 +26,7 @@ async fn costs_are_added_up_and_unknown_ones_counted() {
         ),
         "{text}"
     );
-    assert!(text.contains("strange  unknown"), "{text}");
+    assert!(text.contains("acme/strange  unknown"), "{text}");
 }
 
 #[tokio::test]
@@ -47,9 +47,9 @@ async fn periods_keys_and_filters_choose() {
     assert_eq!(
         rows(&today, &["calls"]),
         json!([
-            [["a_1", "large"], 1],
-            [[null, "small"], 1],
-            [[null, "strange"], 1]
+            [["a_1", "acme/large"], 1],
+            [[null, "acme/small"], 1],
+            [[null, "acme/strange"], 1]
         ])
     );
     let only = json!({"period": "all", "only": {"model": "large", "agent": "a_1"}});
@@ -140,6 +140,36 @@ async fn performance_is_that_of_answered_calls() {
 }
 
 #[tokio::test]
+async fn models_of_one_name_are_told_apart_by_their_provider() {
+    let of = |provider: &str, id: &str, cost| LlmCall {
+        provider: provider.to_owned(),
+        usage: used(10, 0, 1),
+        cost: Some(MicroDollars(cost)),
+        ..call(id, NOW - 1_000)
+    };
+    let rig = Rig::with(vec![of("acme", "c_1", 20), of("other", "c_2", 10)]).await;
+    let both = json!(["acme/small", "other/small"]);
+    for (tool, more) in [
+        ("costs", json!({})),
+        ("performance", json!({})),
+        ("savings", json!({"baseline": "acme/large"})),
+    ] {
+        let (found, text) = rig.ok(tool, more).await;
+        let rows = found["rows"].as_array().unwrap().iter();
+        let mut keys: Vec<&str> = rows
+            .map(|row| row["key"].as_str().or_else(|| row["key"][0].as_str()))
+            .map(Option::unwrap)
+            .collect();
+        keys.sort_unstable();
+        assert_eq!(json!(keys), both, "{tool}");
+        assert!(text.contains("other/small"), "{tool}: {text}");
+    }
+    // What a row is called is what narrows to it.
+    let only = json!({"only": {"model": "other/small"}});
+    assert_eq!(rig.ok("costs", only).await.0["total"]["calls"], 1);
+}
+
+#[tokio::test]
 async fn errors_come_with_advice_and_days() {
     let rig = Rig::new().await;
     let (found, text) = rig.ok("errors", json!({})).await;
@@ -182,7 +212,7 @@ async fn savings_compare_what_can_be_compared() {
     assert_eq!(total["baseline_usd"], 10.019_2);
     assert_eq!(total["unknown_cost_calls"], 1);
     assert_eq!(total["unknown_tokens_calls"], 2);
-    assert_eq!(found["rows"][0]["key"], "small");
+    assert_eq!(found["rows"][0]["key"], "acme/small");
     assert_eq!(found["rows"][0]["saved_usd"], 9.0);
     assert!(
         text.contains("not compared: 1 calls of unknown cost, 2 of unknown tokens"),
