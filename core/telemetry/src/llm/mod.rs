@@ -14,6 +14,7 @@
 mod keep;
 mod reprice;
 mod row;
+mod secrets;
 mod table;
 mod text;
 

@@ -1,9 +1,9 @@
 //! The texts of calls, where the user wants them kept.
 //! For: taking secrets out before anything is stored, and storing it. Not for: deciding that it is wanted.
 
-use std::borrow::Cow;
-
 use callboard_store::{Conn, StoreError, params};
+
+use super::secrets;
 
 /// How much is remembered of calls to models.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct LlmText {
 }
 
 impl LlmText {
-    /// Takes out the secrets in use and what has the shape of a provider's key, then cuts each text to 64
+    /// Takes out the secrets in use and what has the shape of a key or is named as a secret, then cuts each text to 64
     /// KiB: there is no way to make one that was not redacted.
     #[must_use]
     pub fn redacted(id: &str, at: i64, request: &str, answer: &str) -> Self {
@@ -65,65 +65,12 @@ impl LlmText {
 
 fn redact(text: &str) -> String {
     let known = callboard_redact::scrub(text);
-    let clean = mask_keys(&known);
+    let clean = secrets::mask(&known);
     if clean.len() <= MOST {
         return clean.into_owned();
     }
     let start = crate::text::at_most(&clean, MOST);
     format!("{start} […cut, {} bytes in all]", clean.len())
-}
-
-/// What keys of well-known providers begin with, and how many characters follow at least.
-const KEYS: [(&str, usize); 12] = [
-    ("sk-", 16),
-    ("gsk_", 16),
-    ("xai-", 16),
-    ("AIza", 30),
-    ("ghp_", 30),
-    ("gho_", 30),
-    ("github_pat_", 30),
-    ("glpat-", 16),
-    ("xoxb-", 16),
-    ("xoxp-", 16),
-    ("AKIA", 16),
-    ("hf_", 30),
-];
-
-/// The text with `[key]` in place of what looks like a provider's key.
-fn mask_keys(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let mut clean = String::new();
-    let mut copied = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        let starts_word = at == 0 || !is_key_byte(bytes[at - 1]);
-        let Some(end) = starts_word.then(|| key_end(bytes, at)).flatten() else {
-            at += 1;
-            continue;
-        };
-        clean.push_str(&text[copied..at]);
-        clean.push_str("[key]");
-        (copied, at) = (end, end);
-    }
-    if copied == 0 {
-        return Cow::Borrowed(text);
-    }
-    clean.push_str(&text[copied..]);
-    Cow::Owned(clean)
-}
-
-fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = &bytes[at..];
-    let (start, least) = KEYS
-        .iter()
-        .find(|(start, _)| rest.starts_with(start.as_bytes()))?;
-    let tail = &rest[start.len()..];
-    let length = tail.iter().take_while(|byte| is_key_byte(**byte)).count();
-    (length >= *least).then_some(at + start.len() + length)
-}
-
-fn is_key_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 /// Writes a text; of the same id only the first one.
