@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use callboard_mcp::{CallContext, Effect, Line, Long, Render, Role, Text, Tool, ToolError, Whole};
 use callboard_routing::engine::{Ask, CallError};
+use callboard_telemetry::MicroDollars;
 use futures_util::StreamExt as _;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -182,13 +183,13 @@ impl Tool<Llm> for Compare {
         let mut done = waiting::done(&ctx, began, work).await?;
         done.sort_by_key(|(place, ..)| *place);
         let mut answers = Vec::with_capacity(count);
-        let (mut known, mut unknown_costs) = (callboard_telemetry::MicroDollars::ZERO, 0);
+        let (mut known, mut unknown_costs) = (None, 0);
         for (_, wanted, got, ms) in done {
             if let Ok(got) = &got {
                 llm.write_down(got.call.clone(), &got.target, got.cost)
                     .await;
                 match got.cost {
-                    Some(cost) => known += cost,
+                    Some(cost) => known = Some(known.unwrap_or(MicroDollars::ZERO) + cost),
                     None => unknown_costs += 1,
                 }
             }
@@ -196,7 +197,7 @@ impl Tool<Llm> for Compare {
         }
         Ok(Compared {
             answers,
-            cost: money(Some(known)),
+            cost: money(known),
             unknown_costs,
         })
     }

@@ -69,10 +69,11 @@ fn heading(scene: &mut Scene, chart: &Chart, font: &Font) -> f32 {
     let mut entries = 0;
     if chart.series.len() > 1 || chart.series.iter().any(|name| !name.is_empty()) {
         for (at, name) in chart.series.iter().enumerate() {
-            // What has no bar is named all the same, without a colour that nobody would find.
-            match chart.shows(at) {
-                true => entry(scene, name, Some(color(chart, at))),
-                false => entry(scene, &format!("{name} (nothing known)"), None),
+            // What has no bar is named all the same, and why it has none.
+            match (chart.shows(at), chart.knows(at)) {
+                (true, _) => entry(scene, name, Some(color(chart, at))),
+                (false, true) => entry(scene, &format!("{name} ($0.00)"), Some(color(chart, at))),
+                (false, false) => entry(scene, &format!("{name} (nothing known)"), None),
             }
             entries += 1;
         }
@@ -278,14 +279,13 @@ fn lying(scene: &mut Scene, chart: &Chart, font: &Font, top: f32, scale: &Scale)
     scene.text(foot, 11.0, QUIET, Anchor::End, "US dollars");
 }
 
-/// The figure beside a bar: `$1.25`, `$1.25 +3?`, `3?`.
+/// The figure beside a bar: `$1.25`, `$0.00`, `$1.25 +3?`, `3?`; nothing where there was no call.
 fn told(bar: &Bar, scale: &Scale) -> String {
-    let known = bar.total();
-    match (known > 0.0, bar.unknown) {
-        (true, 0) => scale.amount(known),
-        (true, unknown) => format!("{} +{unknown}?", scale.amount(known)),
-        (false, 0) => String::new(),
-        (false, unknown) => format!("{unknown}?"),
+    match (bar.amount(), bar.unknown) {
+        (Some(known), 0) => scale.amount(known),
+        (Some(known), unknown) => format!("{} +{unknown}?", scale.amount(known)),
+        (None, 0) => String::new(),
+        (None, unknown) => format!("{unknown}?"),
     }
 }
 
@@ -362,6 +362,9 @@ impl Scale {
 
     /// Three figures at least.
     fn amount(&self, amount: f64) -> String {
+        if amount <= 0.0 {
+            return "$0.00".to_owned();
+        }
         let decimals = (2.0 - amount.log10().floor()).clamp(2.0, 6.0);
         #[expect(
             clippy::cast_possible_truncation,

@@ -29,13 +29,29 @@ pub(crate) struct Bar {
     label: String,
     /// Known dollars of each series.
     parts: Vec<f64>,
+    /// Whether any cost of each series is known: nothing at all is an amount, too.
+    known: Vec<bool>,
     /// Calls whose cost is not known.
     unknown: u64,
 }
 
 impl Bar {
+    fn new(label: String, series: usize) -> Self {
+        Bar {
+            label,
+            parts: vec![0.0; series],
+            known: vec![false; series],
+            unknown: 0,
+        }
+    }
+
     fn total(&self) -> f64 {
         self.parts.iter().sum()
+    }
+
+    /// The known dollars; `None` where nothing is known, or there was no call.
+    fn amount(&self) -> Option<f64> {
+        self.known.contains(&true).then(|| self.total())
     }
 }
 
@@ -53,9 +69,14 @@ pub(crate) struct Chart {
 }
 
 impl Chart {
-    /// Whether anything of a series is known.
+    /// Whether a series has a bar.
     fn shows(&self, series: usize) -> bool {
         self.bars.iter().any(|bar| bar.parts[series] > 0.0)
+    }
+
+    /// Whether anything of a series is known.
+    fn knows(&self, series: usize) -> bool {
+        self.bars.iter().any(|bar| bar.known[series])
     }
 }
 
@@ -69,17 +90,17 @@ impl Chart {
         for row in &costs.rows {
             let label = label(row.key.first());
             let place = *places.entry(label.clone()).or_insert_with(|| {
-                bars.push(Bar {
-                    label,
-                    parts: vec![0.0; series.len()],
-                    unknown: 0,
-                });
+                bars.push(Bar::new(label, series.len()));
                 bars.len() - 1
             });
             let own = row.key.get(1).map(|part| label_or_none(part.as_ref()));
             let at = own.and_then(|own| series.iter().position(|name| *name == own));
             let bar = &mut bars[place];
-            bar.parts[at.unwrap_or(series.len() - 1)] += known(&row.totals).map_or(0.0, dollars);
+            let at = at.unwrap_or(series.len() - 1);
+            if let Some(cost) = known(&row.totals) {
+                bar.parts[at] += dollars(cost);
+                bar.known[at] = true;
+            }
             bar.unknown += row.totals.unknown_cost;
         }
         let mut cut = 0;
@@ -186,11 +207,7 @@ fn with_gaps(bars: Vec<Bar>, by: By, series: usize) -> (Vec<Bar>, usize) {
                 break;
             }
             gap += 1;
-            all.push(Bar {
-                label: next,
-                parts: vec![0.0; series],
-                unknown: 0,
-            });
+            all.push(Bar::new(next, series));
         }
         all.push(bar);
     }

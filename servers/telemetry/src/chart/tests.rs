@@ -103,6 +103,33 @@ fn what_is_not_known_is_marked_and_has_no_height() {
 }
 
 #[test]
+fn what_costs_nothing_is_told_apart_from_what_nobody_knows() {
+    let day = Some("2026-11-01");
+    let rows = || {
+        vec![
+            row(&[day, Some("dear")], 1_000_000, 1, 0),
+            row(&[day, Some("free")], 0, 2, 0),
+            row(&[day, Some("strange")], 0, 4, 4),
+        ]
+    };
+    let legend = texts(&scene(&chart(rows(), &[By::Day, By::Model])));
+    for text in ["dear", "free ($0.00)", "strange (nothing known)"] {
+        assert!(
+            legend.iter().any(|found| found == text),
+            "{text}: {legend:?}"
+        );
+    }
+    let by_name = rows().into_iter().map(|mut row| {
+        row.key.remove(0);
+        row
+    });
+    let lying = texts(&scene(&chart(by_name.collect(), &[By::Model])));
+    for text in ["$1.00", "$0.00", "4?"] {
+        assert!(lying.iter().any(|found| found == text), "{text}: {lying:?}");
+    }
+}
+
+#[test]
 fn bars_are_as_long_as_they_are_dear_and_stack_up() {
     let rows = vec![
         row(&[Some("2026-11-01"), Some("a")], 1_000_000, 1, 0),
