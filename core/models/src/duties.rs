@@ -146,13 +146,14 @@ async fn round(models: &Models, seldom: &mut Seldom) -> Result<Done, ModelsError
         lost: mending::expire_lost(store, now).await?,
         ..Done::default()
     };
+    done.logged = log_ended(models).await?;
     if prices {
+        // After the log has its rows: those without a cost get it there too, in the same round.
         let known = Prices::of_models(models);
         let (priced, _) = mending::reprice(store, models.log(), &known).await?;
         done.priced = priced;
         seldom.priced = Some(now);
     }
-    done.logged = log_ended(models).await?;
     if learns {
         // After the log has its rows: they say whose work an attempt was.
         done.learned = learning::learn(store, models.log(), now).await?;

@@ -8,16 +8,15 @@ use callboard_limits::{
     Call, LimitError, Mode, Owner, PriceTable, Priced, call_price, calls_prune, calls_unpriced,
     expire, owners,
 };
+use callboard_routing::engine::row_of;
 use callboard_store::{Store, StoreError};
 use callboard_telemetry::llm::{self, PriceOf, Retention};
 use callboard_telemetry::{CallLog, Tokens};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Calls whose cost is not known that are looked at in one round.
-const UNPRICED: u32 = 5_000;
-/// Calls that are priced in one transaction.
-const AT_ONCE: usize = 200;
+/// Calls whose cost is not known that are looked at, and priced, in one step.
+const UNPRICED: u32 = 200;
 /// Rows that are forgotten in one step.
 const FORGOTTEN: u32 = 200;
 /// Steps of one round at most, so that a round ends.
@@ -89,7 +88,8 @@ impl Prices {
     fn of_call(&self, call: &Call) -> Option<Priced> {
         let provider = call.subject.provider.as_deref()?;
         let tokens = call.usage.as_ref()?.tokens;
-        let models = [call.subject.model.as_deref(), None];
+        let answered = row_of(call).model_answered;
+        let models = [call.subject.model.as_deref(), answered.as_deref()];
         self.of(provider, models, call.reserved_at, &tokens)
     }
 }
@@ -100,17 +100,28 @@ pub(crate) async fn reprice(
     log: &CallLog,
     prices: &Prices,
 ) -> Result<(usize, usize), ModelsError> {
-    let calls = store.read(|c| calls_unpriced(c, UNPRICED)).await?;
-    let known: Vec<(String, Priced)> = calls
-        .iter()
-        .filter_map(|call| Some((call.id.clone(), prices.of_call(call)?)))
-        .collect();
-    let on_board = known.len();
-    for some in known.chunks(AT_ONCE) {
-        let some = some.to_vec();
+    let (mut on_board, mut after) = (0, 0);
+    // All of them, not the oldest only: some have no price ever.
+    for _ in 0..STEPS {
+        let calls = store
+            .read(move |c| calls_unpriced(c, after, UNPRICED))
+            .await?;
+        let Some((last, _)) = calls.last() else {
+            break;
+        };
+        after = *last;
+        let known: Vec<(String, Priced)> = calls
+            .iter()
+            .filter_map(|(_, call)| Some((call.id.clone(), prices.of_call(call)?)))
+            .collect();
+        if known.is_empty() {
+            continue;
+        }
+        on_board += known.len();
         store
             .write(move |c| {
-                some.iter()
+                known
+                    .iter()
                     .try_for_each(|(id, priced)| call_price(c, id, priced).map(drop))
             })
             .await

@@ -50,15 +50,20 @@ pub fn call_logged(c: &mut dyn Conn, call: &Call) -> Result<(), LimitError> {
     Ok(())
 }
 
-/// Settled calls whose cost is not known, oldest first.
+/// Settled calls whose cost is not known, oldest first, each with its place; at most `limit` of those after the place
+/// `after`. The next ones are after the last one's place; the first ones are after 0.
 ///
 /// # Errors
 /// Only when the store fails.
-pub fn calls_unpriced(c: &mut dyn Conn, limit: u32) -> Result<Vec<Call>, LimitError> {
+pub fn calls_unpriced(
+    c: &mut dyn Conn,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Call)>, LimitError> {
     Ok(c.query(
-        &format!("SELECT {CALL_COLUMNS} FROM reservations WHERE state = 'settled' AND money IS NULL ORDER BY seq LIMIT ?1"),
-        params![limit],
-        call_from,
+        &format!("SELECT {CALL_COLUMNS}, seq FROM reservations WHERE state = 'settled' AND money IS NULL AND seq > ?1 ORDER BY seq LIMIT ?2"),
+        params![after, limit],
+        |row| Ok((row.int(25)?, call_from(row)?)),
     )?)
 }
 

@@ -57,7 +57,7 @@ fn an_unknown_cost_is_priced_once_and_counted_then() {
     board.reserve(NOW, &ask("c_1", 7)).unwrap();
     board.settle(NOW, "c_1", &used(80, 20, None));
     board.reserve(NOW, &ask("c_2", 7)).unwrap();
-    let unpriced = || board.store.read_now(|c| calls_unpriced(c, 10)).unwrap();
+    let unpriced = || board.store.read_now(|c| calls_unpriced(c, 0, 10)).unwrap();
     assert_eq!(unpriced().len(), 1);
     let price = |call: &'static str, cost: i64| {
         let priced = Priced {
@@ -77,6 +77,24 @@ fn an_unknown_cost_is_priced_once_and_counted_then() {
     );
     let call = board.store.read_now(|c| call_get(c, "c_1")).unwrap();
     assert_eq!(call.price_version.as_deref(), Some("w"));
+}
+
+#[test]
+fn calls_of_unknown_cost_come_page_by_page() {
+    let board = board();
+    for call in ["c_1", "c_2", "c_3"] {
+        board.reserve(NOW, &ask(call, 7)).unwrap();
+        board.settle(NOW, call, &used(80, 20, None));
+    }
+    let page = |after| {
+        let page = board.store.read_now(|c| calls_unpriced(c, after, 2));
+        let page = page.unwrap().into_iter();
+        page.map(|(place, call)| (place, call.id)).unzip()
+    };
+    let (places, first): (Vec<i64>, Vec<String>) = page(0);
+    assert_eq!(first, ["c_1", "c_2"]);
+    let (_, second): (Vec<i64>, Vec<String>) = page(places[1]);
+    assert_eq!(second, ["c_3"]);
 }
 
 #[test]

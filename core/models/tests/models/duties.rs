@@ -57,6 +57,11 @@ impl Rig {
     }
 
     async fn settle(&self, id: &str) {
+        self.answered(id, "{\"end\":{\"outcome\":\"ok\"}}").await;
+    }
+
+    /// It ends with an answer, of which this is said.
+    async fn answered(&self, id: &str, detail: &str) {
         let (now, id) = (self.now(), id.to_owned());
         let usage = Usage {
             tokens: Tokens {
@@ -69,7 +74,7 @@ impl Rig {
         let settlement = Settlement {
             usage: Some(usage),
             cost: None,
-            detail: "{\"end\":{\"outcome\":\"ok\"}}".to_owned(),
+            detail: detail.to_owned(),
         };
         let done: Result<bool, LimitError> = self
             .models
@@ -77,6 +82,16 @@ impl Rig {
             .write(move |c| settle(c, now, &id, &settlement))
             .await;
         assert!(done.unwrap());
+    }
+
+    /// A price of this model becomes known.
+    fn price(&self, model: &str) {
+        let data = self.dir.path().join(".local/share/callboard");
+        std::fs::create_dir_all(&data).unwrap();
+        let prices = format!(
+            "version = \"2999-01-01\"\n[[price]]\nprovider = \"vendor\"\nmodel = \"{model}\"\ninput = 2.0\noutput = 9.0\nsource = \"x\"\n"
+        );
+        std::fs::write(data.join("prices.toml"), prices).unwrap();
     }
 
     async fn call(&self, id: &str) -> Call {
@@ -162,16 +177,70 @@ async fn costs_become_known_when_prices_do() {
     rig.settle("c_1").await;
     assert_eq!(tick(&rig.models).await.unwrap().priced, 0);
     assert_eq!(rig.row("c_1").await.unwrap().cost, None);
-    let data = rig.dir.path().join(".local/share/callboard");
-    std::fs::create_dir_all(&data).unwrap();
-    let prices = "version = \"2999-01-01\"\n[[price]]\nprovider = \"vendor\"\nmodel = \"one\"\ninput = 2.0\noutput = 9.0\nsource = \"x\"\n";
-    std::fs::write(data.join("prices.toml"), prices).unwrap();
+    rig.price("one");
     assert_eq!(tick(&rig.models).await.unwrap().priced, 1);
     assert_eq!(rig.models.prices().version(), "2999-01-01");
     let (call, row) = (rig.call("c_1").await, rig.row("c_1").await.unwrap());
     let cost = Some(MicroDollars(6_500_000));
     assert_eq!((call.cost, row.cost), (cost, cost));
     assert_eq!(row.price.as_deref(), Some("2999-01-01"));
+}
+
+#[tokio::test]
+async fn what_answered_under_another_name_is_priced_by_that_in_one_round() {
+    let rig = Rig::new().await;
+    rig.hold("c_1", this_process(), rig.now() + LATER).await;
+    let detail = "{\"end\":{\"outcome\":\"ok\",\"model\":\"later\"}}";
+    rig.answered("c_1", detail).await;
+    rig.price("later");
+    let done = tick(&rig.models).await.unwrap();
+    assert_eq!((done.logged, done.priced), (1, 1));
+    let (call, row) = (rig.call("c_1").await, rig.row("c_1").await.unwrap());
+    let cost = Some(MicroDollars(6_500_000));
+    assert_eq!((call.cost, row.cost), (cost, cost));
+}
+
+#[tokio::test]
+async fn calls_that_no_price_is_known_for_do_not_keep_later_ones_from_theirs() {
+    let rig = Rig::new().await;
+    let (now, mine) = (rig.now(), this_process());
+    let made: Result<(), LimitError> = rig
+        .models
+        .store()
+        .write(move |c| {
+            for n in 0..201 {
+                let known = n == 200;
+                let ask = Ask {
+                    call: format!("c_{n}"),
+                    subject: Subject {
+                        provider: Some("acme".to_owned()),
+                        model: Some(if known { "one" } else { "strange" }.to_owned()),
+                        ..Subject::default()
+                    },
+                    owner: mine,
+                    until: now + LATER,
+                    estimate: Estimate::default(),
+                    detail: "{}".to_owned(),
+                };
+                reserve(c, now, &ask)?;
+                let settlement = Settlement {
+                    usage: Some(Usage {
+                        tokens: Tokens::default(),
+                        counted: Counted::Reported,
+                    }),
+                    cost: None,
+                    detail: "{}".to_owned(),
+                };
+                settle(c, now, &ask.call, &settlement)?;
+            }
+            Ok(())
+        })
+        .await;
+    made.unwrap();
+    rig.price("one");
+    assert_eq!(tick(&rig.models).await.unwrap().priced, 1);
+    assert_eq!(rig.call("c_200").await.cost, Some(MicroDollars::ZERO));
+    assert_eq!(rig.call("c_199").await.cost, None);
 }
 
 #[tokio::test]
