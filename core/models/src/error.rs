@@ -22,12 +22,12 @@ pub enum ModelsError {
     #[error(transparent)]
     Log(#[from] CallLogError),
     /// A price file is not one.
-    #[error("{}: {source}", file.display())]
+    #[error("{}: {wrong}", file.display())]
     Prices {
         /// The file.
         file: PathBuf,
-        /// What is wrong, with its line.
-        source: PriceFileError,
+        /// What is wrong, with its line. It stands in the message, so it is not told again as its source.
+        wrong: PriceFileError,
     },
     /// A file could not be read or written.
     #[error("{}: {why}", file.display())]

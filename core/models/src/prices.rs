@@ -5,9 +5,13 @@
 use crate::error::ModelsError;
 use callboard_config::{Config, ConfigError, Environment};
 use callboard_limits::{Price, PriceFileError, PriceTable};
+use jiff::civil::Date;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+mod current;
+pub use current::Current;
 
 /// Larger than any price file.
 const LARGEST: u64 = 4 << 20;
@@ -78,7 +82,8 @@ impl InForce {
         self.table.version()
     }
 
-    fn add(&mut self, file: &Path, text: Result<Option<String>, ModelsError>, floor: &str) {
+    /// Lays a file over them: unless it is older than `floor`, where there is one.
+    fn add(&mut self, file: &Path, text: Result<Option<String>, ModelsError>, floor: Option<&str>) {
         let refused = |why: String| Part {
             file: Some(file.to_owned()),
             version: String::new(),
@@ -93,15 +98,21 @@ impl InForce {
             Ok(laid) => laid,
             Err(error) => return self.parts.push(refused(error.to_string())),
         };
-        let older = version.as_str() < floor;
-        self.parts.push(Part {
-            file: Some(file.to_owned()),
-            unused: older.then(|| format!("the program's own prices of {floor} are newer")),
-            version,
+        let unused = floor.and_then(|floor| match dated(&version) {
+            None => Some(format!("{version:?} is no day, as 2026-11-21 is")),
+            day if day < dated(floor) => {
+                Some(format!("the program's own prices of {floor} are newer"))
+            }
+            _ => None,
         });
-        if !older {
+        if unused.is_none() {
             self.table = table;
         }
+        self.parts.push(Part {
+            file: Some(file.to_owned()),
+            version,
+            unused,
+        });
     }
 }
 
@@ -138,7 +149,7 @@ pub fn in_force(files: &Files) -> InForce {
             text.map(Some)
                 .ok_or_else(|| ModelsError::file(own, "there is no such file"))
         });
-        prices.add(own, text, "");
+        prices.add(own, text, None);
     }
     prices
 }
@@ -146,8 +157,16 @@ pub fn in_force(files: &Files) -> InForce {
 fn with_updated(files: &Files, text: Result<Option<String>, ModelsError>) -> InForce {
     let mut prices = built_in();
     let floor = prices.version().to_owned();
-    prices.add(&files.updated, text, &floor);
+    prices.add(&files.updated, text, Some(&floor));
     prices
+}
+
+/// The day that a version of the program's prices or of an update is, and what follows: `2026-11-21`, `2026-11-21-b`.
+fn dated(version: &str) -> Option<(Date, &str)> {
+    let (day, rest) = version.split_at_checked("2026-11-21".len())?;
+    let whole = rest.is_empty() || rest.starts_with(['-', '.']);
+    let day = day.parse().ok().filter(|_| whole)?;
+    Some((day, rest))
 }
 
 fn laid_over(table: &PriceTable, text: &str) -> Result<(PriceTable, String), PriceFileError> {
@@ -179,8 +198,8 @@ pub struct Update {
 /// Looks what a file would change; nothing is written.
 ///
 /// # Errors
-/// [`ModelsError::Prices`] with the line, when it is no price file; [`ModelsError::File`] when it can't be read, or is
-/// older than the program's own prices.
+/// [`ModelsError::Prices`] with the line, when it is no price file; [`ModelsError::File`] when it can't be read, has no
+/// prices, is not dated, or is older than the program's own prices.
 pub fn look(files: &Files, new: &Path) -> Result<Update, ModelsError> {
     look_at(files, new).map(|(update, _)| update)
 }
@@ -188,12 +207,24 @@ pub fn look(files: &Files, new: &Path) -> Result<Update, ModelsError> {
 fn look_at(files: &Files, new: &Path) -> Result<(Update, String), ModelsError> {
     let text = read(new)?.ok_or_else(|| ModelsError::file(new, "there is no such file"))?;
     let base = built_in();
-    let wrong = |source| ModelsError::Prices {
+    let wrong = |wrong| ModelsError::Prices {
         file: new.to_owned(),
-        source,
+        wrong,
     };
     let (after, version) = laid_over(&base.table, &text).map_err(wrong)?;
-    if version.as_str() < base.version() {
+    let alone = PriceTable::empty().with(&text).map_err(wrong)?;
+    if alone.prices().next().is_none() {
+        let why = "there is no price in it, and those of an earlier update would go; `callboard prices undo` takes one back";
+        return Err(ModelsError::file(new, why));
+    }
+    let Some(day) = dated(&version) else {
+        let why = format!(
+            "its version is {version:?}; that of an update is the day of its prices, for example version = \
+             \"2026-11-21\". For prices of your own name the file in prices.file of your config.toml"
+        );
+        return Err(ModelsError::file(new, why));
+    };
+    if Some(day) < dated(base.version()) {
         let why = format!(
             "it is of {version}, and the program's own prices of {} are newer. For prices of your own whatever their \
              age, name the file in prices.file of your config.toml",

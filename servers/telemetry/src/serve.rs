@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use callboard_config::{Config, Environment, LogStyle};
 use callboard_mcp::{Caller, Memory, Server, ServerSpec};
-use callboard_models::prices::{Files, in_force};
+use callboard_models::prices::{Current, Files};
 use callboard_models::{Models, Opening};
 use callboard_store::{Store, SystemClock};
 use callboard_telemetry::audit::Refusals;
@@ -108,9 +108,10 @@ fn over(
     let refusals = Refusals::new(store.clone(), Arc::clone(&clock) as _);
     let told = refusals.clone();
     let log = CallLog::keeping(board, callboard_models::keeping(config));
-    let prices = Arc::new(in_force(&Files::of(environment, config)?).table);
+    let prices = Current::new(Files::of(environment, config)?);
     let baseline = config.models.baseline.value.as_ref();
-    let state = Telemetry::new(store, board, log.clone(), clock, prices)
+    let state = Telemetry::new(store, board, log.clone(), clock, prices.table())
+        .priced_by(move || prices.table())
         .baseline(baseline.map(ToString::to_string));
     let role = config.access.stdio_role.as_str();
     Ok(server(Arc::new(state), log)

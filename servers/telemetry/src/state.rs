@@ -12,12 +12,15 @@ use callboard_telemetry::audit::audit_add;
 use crate::errors::unread;
 use crate::period::Period;
 
+/// The prices as they are at the moment.
+type Prices = Box<dyn Fn() -> Arc<PriceTable> + Send + Sync>;
+
 /// What was recorded on a board, for reading.
 pub struct Telemetry {
     store: Store,
     log: CallLog,
     clock: Arc<dyn Clock>,
-    prices: Arc<PriceTable>,
+    prices: Prices,
     baseline: Option<String>,
     exports: PathBuf,
 }
@@ -36,7 +39,7 @@ impl Telemetry {
             store,
             log,
             clock,
-            prices,
+            prices: Box::new(move || Arc::clone(&prices)),
             baseline: None,
             exports: board.join("exports"),
         }
@@ -46,6 +49,16 @@ impl Telemetry {
     #[must_use]
     pub fn baseline(mut self, baseline: Option<String>) -> Self {
         self.baseline = baseline;
+        self
+    }
+
+    /// The same with prices that may change.
+    #[must_use]
+    pub fn priced_by(
+        mut self,
+        prices: impl Fn() -> Arc<PriceTable> + Send + Sync + 'static,
+    ) -> Self {
+        self.prices = Box::new(prices);
         self
     }
 
@@ -65,8 +78,8 @@ impl Telemetry {
         Period::of(word, self.now())
     }
 
-    pub(crate) fn prices(&self) -> &Arc<PriceTable> {
-        &self.prices
+    pub(crate) fn prices(&self) -> Arc<PriceTable> {
+        (self.prices)()
     }
 
     pub(crate) fn usual_baseline(&self) -> Option<&str> {

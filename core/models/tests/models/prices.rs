@@ -2,7 +2,7 @@
 
 use crate::rig::configure;
 use callboard_config::{Config, Environment, Overrides};
-use callboard_models::prices::{Files, in_force, look, undo, update};
+use callboard_models::prices::{Current, Files, in_force, look, undo, update};
 use std::path::PathBuf;
 
 struct Rig {
@@ -81,10 +81,18 @@ fn what_is_broken_or_older_changes_nothing() {
         ("version = \"2999-03-01\"\nprise = 1\n".to_owned(), "line 2"),
         (list("2999-03-01", "one", -1.0), "line 5"),
         (list("2001-01-01", "one", 1.0), "are newer"),
+        (list("zzz", "one", 1.0), "its version is \"zzz\""),
+        (list("2999-02-30", "one", 1.0), "its version is"),
+        (list("2999-03-01x", "one", 1.0), "its version is"),
+        ("version = \"2999-03-01\"\n".to_owned(), "no price in it"),
     ] {
         let bad = rig.put("bad.toml", &text);
-        let told = update(&rig.files(), &bad).unwrap_err().to_string();
-        assert!(told.contains(why) && told.contains("bad.toml"), "{told}");
+        let told = update(&rig.files(), &bad).unwrap_err();
+        let chain = std::iter::successors(Some(&told as &dyn std::error::Error), |e| e.source());
+        let told: Vec<String> = chain.map(ToString::to_string).collect();
+        let told = told.join(": ");
+        assert!(told.contains("bad.toml"), "{told}");
+        assert_eq!(told.matches(why).count(), 1, "said once: {told}");
     }
     let told = update(&rig.files(), &rig.dir.path().join("nowhere")).unwrap_err();
     assert!(told.to_string().contains("no such file"), "{told}");
@@ -125,4 +133,41 @@ fn an_update_that_the_program_has_outrun_does_not_count() {
     let prices = in_force(&files);
     assert!(prices.parts[1].unused.as_deref().unwrap().contains("newer"));
     assert_eq!(rig.input("one"), None);
+    // As an earlier version of the program took it.
+    std::fs::write(&files.updated, list("zzz", "one", 1.0)).unwrap();
+    let prices = in_force(&files);
+    assert!(
+        prices.parts[1]
+            .unused
+            .as_deref()
+            .unwrap()
+            .contains("no day")
+    );
+    assert_eq!(rig.input("one"), None);
+}
+
+#[test]
+fn of_one_day_the_later_suffix_is_the_newer() {
+    let rig = Rig::new("");
+    let built_in = in_force(&rig.files()).version().to_owned();
+    let newer = rig.put("newer.toml", &list(&format!("{built_in}-b"), "one", 1.0));
+    update(&rig.files(), &newer).unwrap();
+    assert_eq!(rig.input("one"), Some(1_000_000));
+}
+
+#[test]
+fn newer_files_are_taken_up_while_somebody_looks() {
+    let rig = Rig::new("");
+    let current = Current::new(rig.files());
+    let input = || {
+        let table = current.table();
+        let price = table.price("acme", "one", 1_900_000_000_000);
+        price.map(|price| price.rates.input)
+    };
+    assert_eq!(input(), None);
+    let newer = rig.put("newer.toml", &list("2999-01-01", "one", 1.25));
+    update(&rig.files(), &newer).unwrap();
+    assert_eq!(input(), Some(1_250_000));
+    undo(&rig.files()).unwrap();
+    assert_eq!(input(), None);
 }

@@ -106,9 +106,9 @@ Calls of unknown cost are counted and are in neither sum.";
         let words = period.words(state.now());
         let filter = params.only.filter(&period)?;
         let named = params.baseline.as_deref().or(state.usual_baseline());
-        let (provider, model) = baseline(named, state.prices(), state.now())?;
+        let prices = state.prices();
+        let (provider, model) = baseline(named, &prices, state.now())?;
         let by = params.by.unwrap_or(Key::Model);
-        let prices = Arc::clone(state.prices());
         let against = (provider.clone(), model.clone());
         let (total, rows) = state
             .read(move |c| {

@@ -1,9 +1,11 @@
 //! What the tools say of known calls.
 
 use crate::rig::{DAY, NOW, Rig, call, record_texts, rows, some, used};
+use callboard_models::prices::{Current, Files, update};
 use callboard_telemetry::MicroDollars;
 use callboard_telemetry::llm::LlmCall;
 use serde_json::{Value, json};
+use std::path::Path;
 
 #[tokio::test]
 async fn costs_are_added_up_and_unknown_ones_counted() {
@@ -226,6 +228,29 @@ async fn savings_compare_what_can_be_compared() {
         let text = rig.refused("savings", baseline).await;
         assert!(text.contains(said), "{text}");
     }
+}
+
+#[tokio::test]
+async fn prices_that_are_brought_while_the_server_runs_count() {
+    let files = |dir: &Path| Files {
+        updated: dir.join("prices.toml"),
+        previous: dir.join("before.toml"),
+        own: None,
+    };
+    let rig = Rig::over(some(), |state, dir| {
+        let current = Current::new(files(dir));
+        state.priced_by(move || current.table())
+    })
+    .await;
+    let ask = json!({"baseline": "acme/huge", "period": "all"});
+    let text = rig.refused("savings", ask.clone()).await;
+    assert!(text.contains("acme/huge has no price"), "{text}");
+    let new = rig.dir.path().join("new.toml");
+    let prices = "version = \"2999-01-01\"\n[[price]]\nprovider = \"acme\"\nmodel = \"huge\"\ninput = 10\noutput = 50\nsource = \"x\"\n";
+    std::fs::write(&new, prices).unwrap();
+    update(&files(rig.dir.path()), &new).unwrap();
+    let (found, _) = rig.ok("savings", ask).await;
+    assert_eq!(found["total"]["compared_calls"], 2);
 }
 
 #[tokio::test]

@@ -117,6 +117,14 @@ impl Rig {
     }
 
     pub async fn with(calls: Vec<LlmCall>) -> Self {
+        Self::over(calls, |state, _| state).await
+    }
+
+    /// With a server that is otherwise; its directory is told.
+    pub async fn over(
+        calls: Vec<LlmCall>,
+        change: impl FnOnce(Telemetry, &Path) -> Telemetry,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         record(dir.path(), calls).await;
         let store = callboard_board::open(dir.path()).unwrap();
@@ -124,6 +132,7 @@ impl Rig {
         let prices = PriceTable::empty().with(PRICES).unwrap();
         let clock = Arc::new(FixedClock::new(NOW));
         let state = Telemetry::new(store, dir.path(), log.clone(), clock, Arc::new(prices));
+        let state = change(state, dir.path());
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
         let served = tokio::spawn(serve_on(server(Arc::new(state), log), read, write));
