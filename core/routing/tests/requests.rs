@@ -339,6 +339,7 @@ fn what_a_wire_has_no_words_for_is_refused_by_name() {
         let failure = wire.encode(&chat, Mode::Plain).unwrap_err();
         assert_eq!(failure.kind, FailureKind::BadRequest, "{wire}");
         assert!(failure.message.contains(named), "{wire}: {failure}");
+        seen_before(&chat);
     }
     let broken = with(|chat| {
         chat.messages[1].parts.push(Part::ToolCall {
@@ -351,5 +352,53 @@ fn what_a_wire_has_no_words_for_is_refused_by_name() {
     for wire in [Wire::Anthropic, Wire::Gemini, Wire::Ollama] {
         let failure = wire.encode(&broken, Mode::Plain).unwrap_err();
         assert!(failure.message.contains("look"), "{wire}: {failure}");
+    }
+    seen_before(&broken);
+    seen_before(&rich(Wire::Gemini));
+    let told = with(|chat| {
+        let parts = vec![Part::Refusal {
+            text: "no".to_owned(),
+        }];
+        chat.messages.push(Message {
+            role: Role::User,
+            parts: vec![Part::ToolResult {
+                id: "y".to_owned(),
+                name: String::new(),
+                parts,
+                is_error: false,
+            }],
+        });
+    });
+    seen_before(&told);
+    let unasked = with(|chat| {
+        let Some(Part::ToolResult { parts, .. }) = told_result(chat) else {
+            panic!("a result");
+        };
+        parts.push(Part::Image(Image::Url {
+            url: "https://x/y.png".to_owned(),
+        }));
+    });
+    seen_before(&unasked);
+}
+
+fn told_result(chat: &mut Chat) -> Option<&mut Part> {
+    let mut parts = chat
+        .messages
+        .iter_mut()
+        .flat_map(|message| &mut message.parts);
+    parts.find(|part| matches!(part, Part::ToolResult { .. }))
+}
+
+/// What a wire refuses to write it says before; a budget of thoughts is bent before and not said.
+fn seen_before(chat: &Chat) {
+    let mut chat = chat.clone();
+    chat.reasoning = None;
+    for wire in Wire::ALL {
+        let (said, written) = (wire.lacks(&chat), wire.encode(&chat, Mode::Plain));
+        assert_eq!(
+            said.is_some(),
+            written.is_err(),
+            "{wire}: {said:?}, {written:?}"
+        );
     }
 }

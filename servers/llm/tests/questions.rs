@@ -5,7 +5,6 @@ mod rig;
 
 use callboard_limits::{Limit, Resource, Scope, Span, limit_set};
 use callboard_mcp::{Grant, Role};
-use callboard_routing::engine::Target;
 use callboard_telemetry::llm::LlmOutcome;
 use rig::ask::{PATHS, WIRES, question, said, words};
 use rig::{CANARY, Rig, events};
@@ -328,40 +327,6 @@ fn who_wants_what_nobody_has_is_told_why() {
         assert_eq!(none.status, 404, "{said}");
         assert!(said.contains("default route"), "{said}");
     }
-}
-
-#[test]
-fn a_route_of_several_protocols_passes_where_it_can_and_goes_on_elsewhere() {
-    let rig = Rig::with(|_, settings| {
-        settings.patience.retries = 0;
-        let mut route = settings.routes["anthropic"].clone();
-        route.candidates = vec![Target::new("anthropic", "ok"), Target::new("openai", "ok")];
-        settings.routes.insert("mixed".to_owned(), route.clone());
-        route.candidates[0] = Target::new("anthropic", "500");
-        settings.routes.insert("broken".to_owned(), route);
-    });
-    let mut body = question(PATHS[0], "mixed", false);
-    body["messages"][0]["content"] =
-        json!([{"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]);
-    assert_eq!(rig.post(PATHS[0], &body).status, 200);
-    let asked = rig.scripted.asked();
-    assert!(
-        asked[0].body.to_string().contains("cache_control"),
-        "passed"
-    );
-    body["model"] = json!("broken");
-    for stream in [false, true] {
-        body["stream"] = json!(stream);
-        let mut answer = rig.post(PATHS[0], &body);
-        let said = said(&mut answer, stream);
-        assert!(said.contains("Hello"), "{said}");
-    }
-    let asked = rig.scripted.asked();
-    let wires: Vec<bool> = asked
-        .iter()
-        .map(|asked| asked.path.ends_with("/v1/messages"))
-        .collect();
-    assert_eq!(wires, [true, true, false, true, false]);
 }
 
 #[test]

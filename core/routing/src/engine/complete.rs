@@ -118,28 +118,43 @@ impl Router {
         fitting: &mut Fitting,
     ) -> Result<(Attempt, Answered), CallError> {
         loop {
-            let mut attempt = run.attempt().await?;
+            let attempt = run.attempt().await?;
             let Some(upstream) = attempt.upstream(run.left_here()) else {
                 run.failed(attempt, overdue()).await?;
                 continue;
             };
-            let chat = fitting.to(&attempt, &upstream);
-            match upstream.complete(chat).await {
-                Err(failure) => run.failed(attempt, failure).await?,
-                Ok(reply) => {
-                    attempt.seen.reply(&reply);
-                    attempt.ends(Ended::Well);
-                    attempt.finish().await;
-                    let unmet = match &run.check {
-                        Some(check) => self.unmet(check, run, chat, &reply, &attempt).await,
-                        None => None,
-                    };
-                    let mut answered = answered(run, &mut attempt, reply);
-                    answered.unmet = unmet;
-                    return Ok((attempt, answered));
-                }
+            if let Some(done) = self.ask_one(run, fitting, attempt, &upstream).await? {
+                return Ok(done);
             }
         }
+    }
+
+    /// Asks one candidate; nothing when it failed and whoever comes next may be asked.
+    pub(super) async fn ask_one(
+        &self,
+        run: &mut Run,
+        fitting: &mut Fitting,
+        mut attempt: Attempt,
+        upstream: &Upstream,
+    ) -> Result<Option<(Attempt, Answered)>, CallError> {
+        let chat = fitting.to(&attempt, upstream);
+        let reply = match upstream.complete(chat).await {
+            Ok(reply) => reply,
+            Err(failure) => {
+                run.failed(attempt, failure).await?;
+                return Ok(None);
+            }
+        };
+        attempt.seen.reply(&reply);
+        attempt.ends(Ended::Well);
+        attempt.finish().await;
+        let unmet = match &run.check {
+            Some(check) => self.unmet(check, run, chat, &reply, &attempt).await,
+            None => None,
+        };
+        let mut answered = answered(run, &mut attempt, reply);
+        answered.unmet = unmet;
+        Ok(Some((attempt, answered)))
     }
 
     /// What is wrong with an answer; its own model is asked last, as that is a call of its own.
@@ -204,6 +219,7 @@ impl Router {
             base,
             answers: 1,
             who: &who,
+            lacks: &|wire| wire.lacks(&chat),
         };
         let explained = self.decided(question, &settings.prices)?;
         let check = match route.and_then(|route| route.escalate) {
@@ -251,7 +267,7 @@ impl Router {
 }
 
 /// What an answer has to be by the request itself.
-fn checked(chat: &Chat, escalate: Escalate) -> Result<Check, CallError> {
+pub(super) fn checked(chat: &Chat, escalate: Escalate) -> Result<Check, CallError> {
     let check = Check::of(chat).map_err(|error| CallError::Failed {
         failure: Failure::new(FailureKind::BadRequest, error.to_string()),
         hops: Vec::new(),

@@ -18,6 +18,7 @@ use crate::chat::Chat;
 use crate::route::{
     Candidate, Decision, Health, Need, Privacy, Route, Strategy, TaskClass, Window, decide,
 };
+use crate::wire::Wire;
 
 /// A decision and all that it was made from. Nothing was written, and nobody was asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +69,8 @@ pub(super) struct Question<'a> {
     /// How many answers it wants; each may have as many tokens as one.
     pub(super) answers: u64,
     pub(super) who: &'a Who,
+    /// What of the request can't be told whoever speaks this wire.
+    pub(super) lacks: &'a dyn Fn(Wire) -> Option<String>,
 }
 
 /// A route by its name, or one model as a route of its own.
@@ -197,6 +200,7 @@ pub(super) fn considered(
         base,
         answers,
         who,
+        lacks,
     } = question;
     let mut candidates = Vec::with_capacity(chain.members.len());
     for (target, provider) in &chain.members {
@@ -222,6 +226,9 @@ pub(super) fn considered(
             model: target.model.clone(),
             account: provider.account().to_owned(),
             offer: provider.offer_of(&target.model, prices).into_owned(),
+            lacks: lacks(provider.upstream.endpoint().wire)
+                .into_iter()
+                .collect(),
             health,
             input: Some(estimate.input),
             cost: estimate.cost,

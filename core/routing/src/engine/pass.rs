@@ -10,17 +10,19 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Attempt, Bill};
-use super::error::{CallError, Hop, Nobody};
+use super::complete::checked;
+use super::error::{CallError, Hop};
 use super::explain::{Question, demanded};
+use super::hand::Others;
 use super::passing::{Passing, What};
 use super::run::{Run, Start, overdue};
 use super::stream::HOLD;
 use super::used::{Ended, Seen};
-use super::{Router, Target, Wanted};
+use super::{Router, Target, Wanted, estimate};
 use crate::chat::Event;
 use crate::failure::{Failure, FailureKind};
-use crate::route::Rejection;
-use crate::upstream::{Answer, Body};
+use crate::route::Need;
+use crate::upstream::{Answer, Body, Upstream};
 use crate::wire::{Decoder, Encoded, Head, MOST_BODY, Wire, believed};
 
 /// An answer on its way through. Dropping it calls it off: the connection is closed, and what was used is counted.
@@ -78,85 +80,58 @@ impl Router {
     /// [`CallError`].
     pub fn pass(&self, passing: Passing) -> BoxFuture<'_, Result<Passed, CallError>> {
         Box::pin(async move {
-            let mut run = self.passing(&passing)?;
+            let mut run = self.passing(&passing, Others::Nothing)?;
             loop {
-                let mut attempt = run.attempt().await?;
+                let attempt = run.attempt().await?;
                 let Some(upstream) = attempt.upstream(run.left_here()) else {
                     run.failed(attempt, overdue()).await?;
                     continue;
                 };
-                let model = attempt.plan.target.model.clone();
-                let request = Encoded {
-                    path: passing.path.clone(),
-                    headers: headers(passing.wire),
-                    body: passing.body_for(&model),
-                };
-                let answer = match upstream.pass(request, &passing.headers).await {
-                    Ok(answer) if answer.head.is_success() => answer,
-                    Ok(answer) => {
-                        let failure = upstream.refusal(answer, &model).await;
-                        run.failed(attempt, failure).await?;
-                        continue;
-                    }
-                    Err(failure) => {
-                        run.failed(attempt, failure).await?;
-                        continue;
-                    }
-                };
-                attempt.seen.request_id = answer.head.request_id();
-                attempt.seen.answers = passing.answers();
-                let mut passed = Passed::new(run, attempt, &passing, answer);
-                let Some(failure) = passed.begin().await else {
-                    return Ok(passed);
-                };
-                let mut failure = upstream.explained(failure, &model);
-                // Whatever came of it, nobody was given it.
-                failure.after_bytes = false;
-                (run, attempt) = (passed.run, passed.attempt);
-                attempt.finish().await;
-                run.after(&attempt, failure).await?;
+                match passing.ask(run, attempt, &upstream).await? {
+                    Ok(passed) => return Ok(passed),
+                    Err(left) => run = *left,
+                }
             }
         })
     }
 
-    fn passing(&self, passing: &Passing) -> Result<Run, CallError> {
+    /// Decides, by one look at the board, over everybody: who does not speak the body's wire is passed over by name, or
+    /// asked the translation.
+    pub(super) fn passing(&self, passing: &Passing, others: Others<'_>) -> Result<Run, CallError> {
         let began = std::time::Instant::now();
         let settings = self.settings();
-        let (mut chain, route) = settings.chain(&passing.target)?;
-        let (need, base) = passing.need();
-        let need = demanded(need, &passing.terms, &passing.who, route);
-        let wire = passing.wire;
-        let foreign: Vec<Target> = chain
-            .members
-            .extract_if(.., |(_, provider)| {
-                provider.upstream.endpoint().wire != wire
-            })
-            .map(|(target, _)| target)
-            .collect();
-        if chain.members.is_empty() {
-            let lacks = |target| {
-                let what = format!("{wire} wire");
-                (target, vec![Rejection::Lacks { what }])
-            };
-            return Err(CallError::Nobody(Box::new(Nobody {
-                route: chain.name,
-                candidates: foreign.into_iter().map(lacks).collect(),
-                retry_in_ms: None,
-            })));
-        }
+        let (chain, route) = settings.chain(&passing.target)?;
         let outline = passing.outline();
+        let (chat, need, base) = match others {
+            Others::Chat(chat) => {
+                let base = estimate::input_tokens(chat);
+                (chat, Need::of(chat, base), base)
+            }
+            Others::Nothing | Others::Unfit(_) => {
+                let (need, base) = passing.need();
+                (&outline, need, base)
+            }
+        };
+        let need = demanded(need, &passing.terms, &passing.who, route);
         let question = Question {
             chain,
             need,
-            chat: &outline,
+            chat,
             base,
             answers: passing.answers(),
             who: &passing.who,
+            lacks: &|wire| others.lacks(passing.wire, wire),
         };
         let explained = self.decided(question, &settings.prices)?;
+        let check = match (others, route.and_then(|route| route.escalate)) {
+            (Others::Chat(chat), Some(escalate)) if !passing.streams() => {
+                Some(checked(chat, escalate)?)
+            }
+            _ => None,
+        };
         let keeps = settings.privacy == llm::Privacy::Full;
         let words = keeps.then(|| String::from_utf8_lossy(&passing.body).into());
-        Ok(Run::new(Start {
+        let mut run = Run::new(Start {
             inner: Arc::clone(&self.inner),
             settings,
             explained,
@@ -167,7 +142,55 @@ impl Router {
             streamed: passing.streams(),
             words,
             began,
-        }))
+        });
+        run.check = check;
+        Ok(run)
+    }
+}
+
+impl Passing {
+    /// Asks one candidate; gives the run back when it failed and whoever comes next may be asked.
+    pub(super) async fn ask(
+        &self,
+        mut run: Run,
+        mut attempt: Attempt,
+        upstream: &Upstream,
+    ) -> Result<Result<Passed, Box<Run>>, CallError> {
+        let model = attempt.plan.target.model.clone();
+        let answer = match upstream.pass(self.request(&model), &self.headers).await {
+            Ok(answer) if answer.head.is_success() => answer,
+            Ok(answer) => {
+                let failure = upstream.refusal(answer, &model).await;
+                run.failed(attempt, failure).await?;
+                return Ok(Err(Box::new(run)));
+            }
+            Err(failure) => {
+                run.failed(attempt, failure).await?;
+                return Ok(Err(Box::new(run)));
+            }
+        };
+        attempt.seen.request_id = answer.head.request_id();
+        attempt.seen.answers = self.answers();
+        let mut passed = Passed::new(run, attempt, self, answer);
+        let Some(failure) = passed.begin().await else {
+            return Ok(Ok(passed));
+        };
+        let mut failure = upstream.explained(failure, &model);
+        // Whatever came of it, nobody was given it.
+        failure.after_bytes = false;
+        (run, attempt) = (passed.run, passed.attempt);
+        attempt.finish().await;
+        run.after(&attempt, failure).await?;
+        Ok(Err(Box::new(run)))
+    }
+
+    /// The request as it goes to a model.
+    pub(super) fn request(&self, model: &str) -> Encoded {
+        Encoded {
+            path: self.path.clone(),
+            headers: headers(self.wire),
+            body: self.body_for(model),
+        }
     }
 }
 

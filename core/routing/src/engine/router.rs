@@ -123,6 +123,7 @@ impl Router {
                 base,
                 answers: 1,
                 who: &ask.who,
+                lacks: &|wire| wire.lacks(&ask.chat),
             };
             let explained = parts
                 .store

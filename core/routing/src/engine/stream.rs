@@ -17,7 +17,7 @@ use super::used::Ended;
 use super::{Ask, Router, Target};
 use crate::chat::Event;
 use crate::failure::Failure;
-use crate::upstream::Streaming;
+use crate::upstream::{Streaming, Upstream};
 
 /// How long what came is kept back until the model says something: a failure until then sends the call on to another
 /// candidate, and nobody notices.
@@ -59,19 +59,7 @@ impl Router {
     pub fn stream(&self, ask: Ask) -> BoxFuture<'_, Result<Answering, CallError>> {
         Box::pin(async move {
             let (run, fitting) = self.run(ask, true)?;
-            let mut answering = Answering {
-                run,
-                fitting,
-                attempt: None,
-                streaming: None,
-                ready: VecDeque::new(),
-                failure: None,
-                again: false,
-                handed: false,
-                call: String::new(),
-                target: Target::new("", ""),
-                bill: Bill::default(),
-            };
+            let mut answering = Answering::new(run, fitting);
             answering.begin().await?;
             Ok(answering)
         })
@@ -79,6 +67,28 @@ impl Router {
 }
 
 impl Answering {
+    /// Before anybody was asked.
+    pub(super) fn new(run: Run, fitting: Fitting) -> Answering {
+        Answering {
+            run,
+            fitting,
+            attempt: None,
+            streaming: None,
+            ready: VecDeque::new(),
+            failure: None,
+            again: false,
+            handed: false,
+            call: String::new(),
+            target: Target::new("", ""),
+            bill: Bill::default(),
+        }
+    }
+
+    /// What it was made of, for somebody else's turn.
+    pub(super) fn into_parts(self) -> (Run, Fitting) {
+        (self.run, self.fitting)
+    }
+
     /// The row of the attempt that answers: the call's id.
     #[must_use]
     pub fn call(&self) -> &str {
@@ -172,34 +182,48 @@ impl Answering {
             loop {
                 // Whoever stops waiting and comes back begins here.
                 self.again = true;
-                let mut attempt = self.run.attempt().await?;
+                let attempt = self.run.attempt().await?;
                 let Some(upstream) = attempt.upstream(self.run.left_here()) else {
                     self.run.failed(attempt, overdue()).await?;
                     continue;
                 };
-                let chat = self.fitting.to(&attempt, &upstream);
-                match upstream.stream(chat).await {
-                    Err(failure) => self.run.failed(attempt, failure).await?,
-                    Ok(streaming) => {
-                        attempt.seen.request_id = streaming.request_id();
-                        self.call.clone_from(&attempt.plan.call);
-                        self.target.clone_from(&attempt.plan.target);
-                        (self.attempt, self.streaming) = (Some(attempt), Some(streaming));
-                        self.hear().await;
-                        self.written_down().await;
-                        let Some(failure) = self.failure.take() else {
-                            self.again = false;
-                            return Ok(());
-                        };
-                        self.ready.clear();
-                        let Some(attempt) = self.attempt.take() else {
-                            return Ok(());
-                        };
-                        self.run.after(&attempt, failure).await?;
-                    }
+                if self.ask(attempt, &upstream).await? {
+                    self.again = false;
+                    return Ok(());
                 }
             }
         })
+    }
+
+    /// Asks one candidate; says whether it begins to answer. If not, whoever comes next may be asked.
+    pub(super) async fn ask(
+        &mut self,
+        mut attempt: Attempt,
+        upstream: &Upstream,
+    ) -> Result<bool, CallError> {
+        let chat = self.fitting.to(&attempt, upstream);
+        let streaming = match upstream.stream(chat).await {
+            Ok(streaming) => streaming,
+            Err(failure) => {
+                self.run.failed(attempt, failure).await?;
+                return Ok(false);
+            }
+        };
+        attempt.seen.request_id = streaming.request_id();
+        self.call.clone_from(&attempt.plan.call);
+        self.target.clone_from(&attempt.plan.target);
+        (self.attempt, self.streaming) = (Some(attempt), Some(streaming));
+        self.hear().await;
+        self.written_down().await;
+        let Some(failure) = self.failure.take() else {
+            return Ok(true);
+        };
+        self.ready.clear();
+        let Some(attempt) = self.attempt.take() else {
+            return Ok(true);
+        };
+        self.run.after(&attempt, failure).await?;
+        Ok(false)
     }
 
     /// Reads until the model says something, or it is over.

@@ -18,6 +18,9 @@ pub struct Candidate {
     pub account: String,
     /// What it can do.
     pub offer: Offer,
+    /// What of this request it can't be told, however able it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
     /// How it has done lately.
     pub health: Health,
     /// Tokens of the prompt as this model counts them; `None`: as [`Need::input`](super::Need::input) says.

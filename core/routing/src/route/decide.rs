@@ -62,7 +62,7 @@ pub enum Rejection {
     },
     /// It lacks something.
     Lacks {
-        /// What: tools, images, json, schema.
+        /// What: tools, images, json, schema, or what its wire has no words for.
         what: String,
     },
     /// The prompt may not leave this machine.
@@ -268,6 +268,8 @@ fn unfit(candidate: &Candidate, need: &Need) -> Vec<Rejection> {
             why.push(Rejection::Lacks { what });
         }
     }
+    let untold = candidate.lacks.iter().cloned();
+    why.extend(untold.map(|what| Rejection::Lacks { what }));
     if need.privacy == Privacy::LocalOnly && !offer.local {
         why.push(Rejection::NotLocal);
     }

@@ -10,6 +10,7 @@ mod errors;
 mod framing;
 mod gemini;
 mod headers;
+mod lacks;
 mod models;
 mod ollama;
 mod openai;

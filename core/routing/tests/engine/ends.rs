@@ -330,13 +330,14 @@ async fn nothing_is_asked_that_no_wire_has_words_for() {
     ask.chat.sampling.frequency_penalty = Some(0.5);
     ask.chat.tool_choice = callboard_routing::chat::ToolChoice::Any;
     let outcome = rig.router.complete(ask).await;
-    if let Err(CallError::Failed { failure, .. }) = outcome {
-        assert_eq!(failure.kind, FailureKind::BadRequest);
-        assert_eq!(rig.settled(1).await[0].state, CallState::Released);
-        assert!(scripted.asked().is_empty());
-    } else {
+    let Err(CallError::Nobody(nobody)) = outcome else {
         panic!("{outcome:?}");
-    }
+    };
+    assert!(
+        matches!(nobody.candidates[0].1[..], [Rejection::Lacks { .. }]),
+        "{nobody:?}"
+    );
+    assert!(scripted.asked().is_empty());
     let mut answering = rig.router.stream(hi()).await.unwrap();
     assert_eq!(read(&mut answering).await.unwrap().text(), "Hello from ok");
 }

@@ -17,3 +17,4 @@ mod passing;
 mod pauses;
 mod refused;
 mod table;
+mod wires;

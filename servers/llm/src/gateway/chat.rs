@@ -4,12 +4,12 @@
 
 use callboard_mcp::http::{Asked, Sent};
 use callboard_mcp::{Refusal, ToolError};
-use callboard_routing::engine::{Ask, CallError, Target, Terms, Wanted, What};
+use callboard_routing::engine::{CallError, Handed, Terms, Wanted, What};
 use callboard_routing::gateway::{Asked as Read, Dialect, Named, Unfit, passes};
 use callboard_routing::wire::Wire;
 use http::{Response, StatusCode};
 
-use super::refuse::Speech;
+use super::refuse::{Speech, ended};
 use super::{Gateway, candidates, pass, translated, who};
 
 /// A question on its way.
@@ -45,10 +45,10 @@ impl Question {
 
 /// How a question gets to a model.
 enum Way {
-    /// Everybody who may answer speaks the client's own protocol, or only those can who do.
+    /// Everybody who may answer speaks the client's own protocol.
     Passes(Wire),
-    /// Who should answer first does, and the others do not.
-    PassesFirst(Wire, Box<Read>, Vec<Target>),
+    /// Some do. The others are asked the translation, where there is one.
+    Either(Wire, Result<Box<Read>, Unfit>),
     Translated(Box<Read>),
 }
 
@@ -58,80 +58,59 @@ pub(super) async fn answer_to(gateway: &Gateway, dialect: Dialect, asked: Asked)
         Err(refused) => return *refused,
     };
     let (speech, id) = (question.speech, question.asked.id.clone());
-    let way = match way(gateway, dialect, &question).await {
-        Ok(Ok(way)) => way,
-        Ok(Err(unfit)) => return speech.unfit(unfit, &id),
-        Err(error) => return speech.error(&error, &id),
-    };
-    let answered = match way {
-        Way::Passes(wire) => pass::ask(gateway, &question, wire, What::Chat).await,
-        Way::Translated(read) => {
-            let target = question.target.clone();
-            translated::ask(gateway, &question, &read, target).await
-        }
-        Way::PassesFirst(wire, read, others) => {
-            let mut answered = pass::ask(gateway, &question, wire, What::Chat).await;
-            for Target { provider, model } in others {
-                if !answered.as_ref().is_err_and(may_go_on) {
-                    break;
-                }
-                let target = Wanted::Model { provider, model };
-                answered = translated::ask(gateway, &question, &read, target).await;
-            }
-            answered
-        }
+    let answered = match way(gateway, dialect, &question) {
+        Err(unfit) => return speech.unfit(unfit, &id),
+        Ok(Way::Passes(wire)) => pass::ask(gateway, &question, wire, What::Chat).await,
+        Ok(Way::Either(wire, read)) => either(gateway, &question, wire, read).await,
+        Ok(Way::Translated(read)) => translated::ask(gateway, &question, &read).await,
     };
     answered.unwrap_or_else(|error| speech.error(&error, &id))
 }
 
 /// Who speaks the client's own protocol gets its words and not ours: with them goes what a translation does not know,
 /// such as what is to be cached.
-async fn way(
-    gateway: &Gateway,
-    dialect: Dialect,
-    question: &Question,
-) -> Result<Result<Way, Unfit>, CallError> {
+fn way(gateway: &Gateway, dialect: Dialect, question: &Question) -> Result<Way, Unfit> {
     let decoded = || dialect.decode(&question.asked.body).map(Box::new);
     let settings = gateway.router.settings();
     let all = candidates::of(&settings, &question.target);
     let wire = dialect
         .wire()
         .filter(|wire| candidates::any_speaks(*wire, &all) && passes(&question.asked.body));
-    let Some(wire) = wire else {
-        return Ok(decoded().map(Way::Translated));
-    };
-    if candidates::all_speak(wire, &all) {
-        return Ok(Ok(Way::Passes(wire)));
-    }
-    let Ok(read) = decoded() else {
-        return Ok(Ok(Way::Passes(wire)));
-    };
-    let ask = Ask {
-        terms: question.terms.clone(),
-        who: who::who(&question.asked),
-        ..Ask::new(read.chat.clone()).to(question.target.clone())
-    };
-    let explained = gateway.router.explain(&ask).await?;
-    let order = explained.decision.order.iter();
-    let order: Vec<Target> = order
-        .map(|choice| explained.candidates[choice.at].target())
-        .collect();
-    let speaks = |target: &Target| {
-        let provider = settings.providers.get(&target.provider);
-        provider.is_some_and(|provider| provider.upstream.endpoint().wire == wire)
-    };
-    if !order.first().is_some_and(speaks) {
-        return Ok(Ok(Way::Translated(read)));
-    }
-    let others = order.into_iter().filter(|target| !speaks(target)).collect();
-    Ok(Ok(Way::PassesFirst(wire, read, others)))
+    Ok(match wire {
+        None => Way::Translated(decoded()?),
+        Some(wire) if candidates::all_speak(wire, &all) => Way::Passes(wire),
+        Some(wire) => Way::Either(wire, decoded()),
+    })
 }
 
-/// Whether somebody else may do better.
-fn may_go_on(error: &CallError) -> bool {
-    match error {
-        CallError::Failed { failure, .. } => failure.may_fail_over(),
-        CallError::Denied(_) | CallError::Nobody(_) => true,
-        _ => false,
+/// Asks each in its own way, by one decision.
+async fn either(
+    gateway: &Gateway,
+    question: &Question,
+    wire: Wire,
+    read: Result<Box<Read>, Unfit>,
+) -> Result<Response<Sent>, CallError> {
+    let mut passing = pass::passing(question, wire, What::Chat)?;
+    passing.patience = Some(translated::patience(gateway));
+    let (chat, read) = match read {
+        Ok(read) => (Ok(read.chat.clone()), Some(read)),
+        Err(unfit) => (Err(unfit), None),
+    };
+    let handing = async {
+        let handed = gateway.router.hand(passing, chat).await?;
+        match (handed, read) {
+            (Handed::Passed(passed), _) => pass::hand_on(question, *passed).await,
+            (Handed::Answered(answered), Some(read)) => {
+                translated::whole(gateway, question, &read, &answered)
+            }
+            (Handed::Answering(answering), Some(read)) => {
+                translated::begun(gateway, question, &read, *answering).await
+            }
+            (_, None) => Err(pass::failed(translated::cut())),
+        }
+    };
+    tokio::select! {
+        answered = handing => answered,
+        () = question.asked.ending.cancelled() => Err(pass::failed(ended())),
     }
 }

@@ -24,6 +24,16 @@ pub(super) async fn ask(
     wire: Wire,
     what: What,
 ) -> Result<Response<Sent>, CallError> {
+    let passing = passing(question, wire, what)?;
+    let passed = tokio::select! {
+        passed = gateway.router.pass(passing) => passed?,
+        () = question.asked.ending.cancelled() => return Err(failed(ended())),
+    };
+    hand_on(question, passed).await
+}
+
+/// The question as it goes to a provider of the client's own protocol.
+pub(super) fn passing(question: &Question, wire: Wire, what: What) -> Result<Passing, CallError> {
     let asked = &question.asked;
     let path = match (wire, what) {
         (Wire::Anthropic, _) => "/v1/messages",
@@ -37,11 +47,14 @@ pub(super) async fn ask(
     passing.target = question.target.clone();
     passing.terms = question.terms.clone();
     passing.who = who::who(asked);
-    let ending = asked.ending.clone();
-    let passed = tokio::select! {
-        passed = gateway.router.pass(passing) => passed?,
-        () = ending.cancelled() => return Err(failed(ended())),
-    };
+    Ok(passing)
+}
+
+/// Hands an answer on.
+pub(super) async fn hand_on(
+    question: &Question,
+    passed: Passed,
+) -> Result<Response<Sent>, CallError> {
     let streams = passed.streams();
     let mut answer = Response::new(Sent::whole(Bytes::new()));
     *answer.status_mut() = StatusCode::from_u16(passed.head.status).unwrap_or(StatusCode::OK);
@@ -51,7 +64,7 @@ pub(super) async fn ask(
     let handing = Handing {
         passed,
         speech: question.speech,
-        ending,
+        ending: question.asked.ending.clone(),
         over: false,
     };
     if streams {

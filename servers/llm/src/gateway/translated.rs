@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use callboard_mcp::http::Sent;
 use callboard_routing::chat::Event;
-use callboard_routing::engine::{Answering, Ask, CallError, Patience, Wanted};
+use callboard_routing::engine::{Answered, Answering, Ask, CallError, Patience};
 use callboard_routing::failure::{Failure, FailureKind};
 use callboard_routing::gateway::{self, Asked as Read, Stamp};
 use callboard_routing::wire::Mode;
@@ -26,57 +26,83 @@ pub(super) async fn ask(
     gateway: &Gateway,
     question: &Question,
     read: &Read,
-    target: Wanted,
 ) -> Result<Response<Sent>, CallError> {
     let asked = &question.asked;
     let ask = Ask {
-        // What a client was told can't be taken back.
-        patience: Some(Patience {
-            restarts: false,
-            ..gateway.router.settings().patience
-        }),
+        patience: Some(patience(gateway)),
         terms: question.terms.clone(),
         who: who::who(asked),
-        ..Ask::new(read.chat.clone()).to(target)
+        ..Ask::new(read.chat.clone()).to(question.target.clone())
     };
-    let stamp = Stamp {
-        id: stamp_id(),
-        model: question.named.model.clone(),
-        created_s: gateway.clock.now_ms() / 1_000,
-    };
-    let ending = asked.ending.clone();
     let asking = async {
         match read.mode {
             Mode::Plain => {
                 let answered = gateway.router.complete(ask).await?;
-                let body = read.reply(&answered.reply, &stamp).map_err(failed)?;
-                Ok(answer(StatusCode::OK, body))
+                whole(gateway, question, read, &answered)
             }
             Mode::Stream => {
-                let (answering, first) = begin(gateway, ask).await?;
-                Ok(events(Telling {
-                    answering,
-                    writer: read.stream(stamp),
-                    ready: Some(first),
-                    ending: ending.clone(),
-                    over: false,
-                }))
+                let answering = gateway.router.stream(ask).await?;
+                begun(gateway, question, read, answering).await
             }
         }
     };
     tokio::select! {
         answered = asking => answered,
-        () = ending.cancelled() => Err(failed(ended())),
+        () = asked.ending.cancelled() => Err(failed(ended())),
     }
 }
 
-/// A stream with its first event, before which a failure still has a status of its own.
-async fn begin(gateway: &Gateway, ask: Ask) -> Result<(Answering, Event), CallError> {
-    let mut answering = gateway.router.stream(ask).await?;
-    match answering.next().await {
-        Some(Ok(first)) => Ok((answering, first)),
-        Some(Err(failure)) => Err(failed(failure)),
-        None => Err(failed(cut())),
+/// What a client was told can't be taken back.
+pub(super) fn patience(gateway: &Gateway) -> Patience {
+    Patience {
+        restarts: false,
+        ..gateway.router.settings().patience
+    }
+}
+
+/// A whole answer in the client's words.
+///
+/// # Errors
+/// When what was said can't be written.
+pub(super) fn whole(
+    gateway: &Gateway,
+    question: &Question,
+    read: &Read,
+    answered: &Answered,
+) -> Result<Response<Sent>, CallError> {
+    let body = read.reply(&answered.reply, &stamp(gateway, question));
+    Ok(answer(StatusCode::OK, body.map_err(failed)?))
+}
+
+/// A stream from its first event on, before which a failure still has a status of its own.
+///
+/// # Errors
+/// Such a failure.
+pub(super) async fn begun(
+    gateway: &Gateway,
+    question: &Question,
+    read: &Read,
+    mut answering: Answering,
+) -> Result<Response<Sent>, CallError> {
+    let first = match answering.next().await {
+        Some(Ok(first)) => first,
+        Some(Err(failure)) => return Err(failed(failure)),
+        None => return Err(failed(cut())),
+    };
+    Ok(events(Telling {
+        answering,
+        writer: read.stream(stamp(gateway, question)),
+        ready: Some(first),
+        ending: question.asked.ending.clone(),
+        over: false,
+    }))
+}
+
+fn stamp(gateway: &Gateway, question: &Question) -> Stamp {
+    Stamp {
+        id: stamp_id(),
+        model: question.named.model.clone(),
+        created_s: gateway.clock.now_ms() / 1_000,
     }
 }
 
@@ -132,7 +158,7 @@ fn events(telling: Telling) -> Response<Sent> {
     answer
 }
 
-fn cut() -> Failure {
+pub(super) fn cut() -> Failure {
     Failure::new(
         FailureKind::Truncated,
         "the answer broke off before its end",
