@@ -4,6 +4,8 @@
 mod rig;
 
 use callboard_mcp::{Grant, Role};
+use callboard_routing::engine::{Settings, Target};
+use callboard_routing::route::Privacy;
 use rig::{CANARY, Rig};
 use serde_json::json;
 
@@ -154,4 +156,101 @@ fn an_odd_body_streams_and_an_ambiguous_one_is_refused() {
     let events = rig::events(&mut streamed).concat();
     assert!(events.contains("[DONE]"), "{events}");
     assert_eq!(rig.scripted.asked().len(), 1);
+}
+
+/// A body that only Anthropic's own wire understands.
+fn untranslatable(model: &str) -> serde_json::Value {
+    json!({
+        "model": model,
+        "messages": [{"role": "user", "content": "How many tokens are these?"}],
+        "tools": [{"type": "web_search_20250305", "name": "web_search"}],
+    })
+}
+
+#[test]
+fn counting_shows_a_question_to_nobody_who_may_not_see_it() {
+    let rig = Rig::with(|_, settings| {
+        let mut route = settings.routes["anthropic"].clone();
+        route.candidates.push(Target::new("ollama", "ok"));
+        route.privacy = Privacy::LocalOnly;
+        settings.routes.insert("here".to_owned(), route);
+        let local = |settings: &mut Settings, name: &str| {
+            let provider = settings.providers.get_mut(name).unwrap();
+            provider.models.get_mut("ok").unwrap().local = true;
+        };
+        local(settings, "ollama");
+    });
+    let path = "/v1/messages/count_tokens";
+    // Whoever runs here can't be told a part of it, and nobody else may be.
+    let mut body = untranslatable("here");
+    let mut refused = rig.post(path, &body);
+    let said = refused.json().to_string();
+    assert_eq!(refused.status, 400, "{said}");
+    for why in ["is not on this machine", "web_search_20250305"] {
+        assert!(said.contains(why), "{said}");
+    }
+    body["max_tokens"] = json!(5);
+    assert_eq!(rig.post("/v1/messages", &body).status, 400, "nor asked");
+    body["tools"] = json!([]);
+    let counted = rig.post(path, &body);
+    assert_eq!(counted.status, 200);
+    assert!(counted.header("x-callboard-estimated").is_some());
+    assert!(
+        rig.scripted.asked().is_empty(),
+        "{:?}",
+        rig.scripted.asked()
+    );
+    // Where it may go it goes as it is.
+    let mut counted = rig.post(path, &untranslatable("anthropic"));
+    assert_eq!(counted.json()["input_tokens"], 1_200);
+    let asked = rig.scripted.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].body["tools"][0]["name"], "web_search");
+    rig.rows(0);
+}
+
+#[test]
+fn counting_asks_nobody_who_needs_a_persons_word_or_is_broken() {
+    let rig = Rig::with(|_, settings| {
+        settings.providers.get_mut("anthropic").unwrap().confirm = true;
+        settings.providers.get_mut("gemini").unwrap().confirm = true;
+    });
+    let path = "/v1/messages/count_tokens";
+    let plain = |model: &str| {
+        let mut body = untranslatable(model);
+        body["tools"] = json!([]);
+        body
+    };
+    let bodies = [
+        untranslatable("anthropic"),
+        plain("anthropic"),
+        plain("gemini"),
+    ];
+    for body in &bodies {
+        let mut counted = rig.post(path, body);
+        let said = counted.json();
+        assert_eq!(counted.status, 200, "{said}");
+        assert!(counted.header("x-callboard-estimated").is_some(), "{said}");
+        let tokens = said["input_tokens"].as_u64().unwrap();
+        assert!((3..80).contains(&tokens), "{said}");
+    }
+    assert!(
+        rig.scripted.asked().is_empty(),
+        "{:?}",
+        rig.scripted.asked()
+    );
+
+    let rig = Rig::with(|_, settings| {
+        settings.patience.retries = 0;
+        settings.breaker.failures = 1;
+    });
+    rig.scripted.turn("ok", Some("500"));
+    let mut body = plain("anthropic");
+    body["max_tokens"] = json!(5);
+    assert_eq!(rig.post("/v1/messages", &body).status, 502, "it breaks");
+    let asked = rig.scripted.asked().len();
+    let counted = rig.post(path, &plain("anthropic"));
+    assert!(counted.header("x-callboard-estimated").is_some());
+    assert_ne!(rig.post(path, &untranslatable("anthropic")).status, 200);
+    assert_eq!(rig.scripted.asked().len(), asked, "nobody was asked");
 }

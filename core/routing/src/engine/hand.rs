@@ -90,7 +90,7 @@ impl Router {
     ) -> Result<Handed, CallError> {
         loop {
             let attempt = run.attempt().await?;
-            let Some(upstream) = attempt.upstream(run.left()) else {
+            let Some(upstream) = attempt.upstream(run.left_here()) else {
                 run.failed(attempt, overdue()).await?;
                 continue;
             };

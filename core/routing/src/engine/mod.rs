@@ -7,6 +7,7 @@
 mod ask;
 mod attempt;
 mod complete;
+mod count;
 mod detail;
 mod error;
 mod estimate;
@@ -29,6 +30,7 @@ mod used;
 
 pub use ask::{Ask, Terms, Wanted, Who};
 pub use complete::Answered;
+pub use count::Count;
 pub use detail::row_of;
 pub use error::{CallError, Hop, Nobody};
 pub use estimate::{USUAL_OUTPUT, input_tokens, output_tokens};

@@ -2,7 +2,6 @@
 //! For: the settings in force, names that clients use, and dry runs. Not for: how a call is made.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use callboard_store::Ids;
 use futures_util::future::BoxFuture;
@@ -15,9 +14,6 @@ use super::{Ask, CallError, Explained, Wanted, estimate};
 use crate::failure::Failure;
 use crate::route::Need;
 use crate::wire::Model;
-
-/// How long a provider may take to count tokens.
-const COUNTING: Duration = Duration::from_secs(10);
 
 /// Calls models by the routes of the settings, within the limits of the board. Clones share everything.
 #[derive(Clone)]
@@ -129,32 +125,6 @@ impl Router {
                 .store
                 .read_now(|c| considered(c, now, &settings.prices, question, &known))?;
             Ok(explained)
-        })
-    }
-
-    /// How many tokens a question has for whoever would be asked: as the provider counts them where its wire can and
-    /// it answers within ten seconds, otherwise by our corrected estimate. Costs nothing.
-    ///
-    /// # Errors
-    /// As [`Router::explain`].
-    pub fn count_tokens<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<u64, CallError>> {
-        Box::pin(async move {
-            let explained = self.explain(ask).await?;
-            let first = explained
-                .decision
-                .order
-                .first()
-                .map_or(0, |choice| choice.at);
-            let Some(first) = explained.candidates.get(first) else {
-                return Ok(explained.need.input);
-            };
-            let target = first.target();
-            let settings = self.settings();
-            let upstream = &settings.provider(&target.provider)?.upstream;
-            let mut chat = ask.chat.clone();
-            chat.model = target.model;
-            let counted = upstream.within(COUNTING).count_tokens(&chat).await;
-            Ok(counted.ok().flatten().unwrap_or(first.estimate.input))
         })
     }
 

@@ -425,6 +425,8 @@ async fn tokens_are_counted_by_the_provider_where_it_can() {
     let scripted = Scripted::start();
     for (wire, counted) in [(Wire::Anthropic, 1_200), (Wire::OpenAi, 5)] {
         let rig = rig(simple(&scripted, wire, &["ok"]));
-        assert_eq!(rig.router.count_tokens(&hi()).await.unwrap(), counted);
+        let count = rig.router.count_tokens(&hi()).await.unwrap();
+        assert_eq!(count.tokens, counted);
+        assert_eq!(count.by.is_some(), wire == Wire::Anthropic);
     }
 }

@@ -3,9 +3,10 @@
 use crate::rig::{ONCE, PATIENT, Rig, hi, named, provider, rig, settings};
 use callboard_routing::chat::Chat;
 use callboard_routing::engine::{
-    CallError, Escalate, Handed, Passing, Settings, Target, Wanted, row_of,
+    Ask, CallError, Escalate, Handed, Passing, Settings, Target, Wanted, row_of,
 };
 use callboard_routing::gateway::{Dialect, Unfit};
+use callboard_routing::route::Privacy;
 use callboard_routing::wire::Wire;
 use callboard_telemetry::llm::LlmCall;
 use callboard_tests::upstream::Upstream as Scripted;
@@ -172,4 +173,27 @@ async fn a_translated_answer_that_will_not_do_is_not_the_last() {
     let rows = rows(&rig, 2).await;
     assert_eq!(rows[1].0.provider, "oa");
     assert_eq!(rows[1].0.hop, 1);
+}
+
+#[tokio::test]
+async fn tokens_are_counted_by_nobody_who_may_not_be_asked() {
+    let scripted = Scripted::start();
+    let mut with = mixed(&scripted, &[("an", "ok")]);
+    with.providers.get_mut("an").unwrap().confirm = true;
+    let rig_of = rig(with.clone());
+    let count = rig_of.router.count_tokens(&hi()).await.unwrap();
+    assert_eq!(count.by, None, "nobody agreed");
+    assert!(scripted.asked().is_empty());
+    let agreed = Ask {
+        confirmed: true,
+        ..hi()
+    };
+    let count = rig_of.router.count_tokens(&agreed).await.unwrap();
+    assert_eq!(count.by, Some(Target::new("an", "ok")));
+    with.routes.get_mut("r").unwrap().privacy = Privacy::LocalOnly;
+    let rig_of = rig(with);
+    let count = rig_of.router.count_tokens(&agreed).await.unwrap();
+    assert_eq!(count.by, None, "it stays here");
+    assert_eq!(scripted.asked().len(), 1);
+    assert_eq!(rig_of.number("SELECT count(*) FROM reservations"), 0);
 }

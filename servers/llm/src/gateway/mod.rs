@@ -85,7 +85,7 @@ impl Endpoints for Gateway {
             let speech = Speech::of(asked.head.uri.path(), &asked.head.headers);
             match Way::of(asked.head.uri.path()) {
                 Some(Way::Chat(dialect)) => chat::answer_to(&gateway, dialect, asked).await,
-                Some(Way::Count) => count::answer_to(&gateway, &asked).await,
+                Some(Way::Count) => count::answer_to(&gateway, asked).await,
                 Some(Way::Embeddings) => embeddings::answer_to(&gateway, asked).await,
                 Some(Way::Models) => list::all(&gateway, speech),
                 Some(Way::Model(name)) => list::one(&gateway, speech, name, &asked.id),
