@@ -4,6 +4,7 @@
 //! process can do and do again. Not for: deciding.
 
 use callboard_limits::{Call, CallState};
+use callboard_telemetry::MicroDollars;
 use callboard_telemetry::errors::ErrorClass;
 use callboard_telemetry::llm::{LlmCall, LlmOutcome};
 use serde::{Deserialize, Serialize};
@@ -159,7 +160,11 @@ pub fn row_of(call: &Call) -> LlmCall {
         account: call.subject.account.clone(),
         decision: detail.decision.map(|decision| decision.to_string()),
         usage: call.usage,
-        cost: call.cost,
+        // What never reached a provider costs nothing, whatever its prices are.
+        cost: match call.state {
+            CallState::Released => Some(MicroDollars::ZERO),
+            _ => call.cost,
+        },
         price: call.price_version.clone(),
         queue_us: detail.queue_us,
         first_byte_us: end.first_byte_us,
@@ -181,7 +186,6 @@ pub fn row_of(call: &Call) -> LlmCall {
 mod tests {
     use super::*;
     use callboard_limits::{Estimate, Owner, Subject};
-    use callboard_telemetry::MicroDollars;
 
     fn call(state: CallState, detail: &str) -> Call {
         Call {
@@ -241,5 +245,25 @@ mod tests {
         assert_eq!(lost.agent.as_deref(), Some("a_1"));
         let bare = row_of(&call(CallState::Expired, "nonsense"));
         assert_eq!((bare.outcome, bare.attempt), (LlmOutcome::Lost, 1));
+    }
+
+    #[test]
+    fn what_never_reached_its_provider_costs_nothing_and_what_was_lost_is_not_known() {
+        let unpriced = |state| Call {
+            cost: None,
+            price_version: None,
+            ..call(
+                state,
+                "{\"end\":{\"outcome\":\"error\",\"error\":\"unreachable\"}}",
+            )
+        };
+        let released = row_of(&unpriced(CallState::Released));
+        assert_eq!(
+            (released.outcome, released.cost),
+            (LlmOutcome::Error, Some(MicroDollars::ZERO))
+        );
+        for state in [CallState::Expired, CallState::Settled] {
+            assert_eq!(row_of(&unpriced(state)).cost, None, "{state:?}");
+        }
     }
 }

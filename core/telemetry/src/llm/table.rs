@@ -134,8 +134,7 @@ static UPSERT: LazyLock<String> = LazyLock::new(|| {
             "{column} = CASE WHEN {counts_better} THEN excluded.{column} ELSE llm_call.{column} END"
         ),
         Again::Cost => format!(
-            "{column} = CASE WHEN llm_call.cost IS NULL
-                 OR (llm_call.counted = 'estimated' AND excluded.counted = 'reported')
+            "{column} = CASE WHEN llm_call.cost IS NULL OR ({counts_better} AND excluded.counted IS NOT NULL)
              THEN excluded.{column} ELSE llm_call.{column} END"
         ),
         Again::Ending => format!(

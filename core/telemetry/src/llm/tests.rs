@@ -184,6 +184,25 @@ async fn a_lost_call_becomes_what_came_of_it() {
     assert_eq!(read(&store).await, full());
 }
 
+#[tokio::test]
+async fn what_seemed_to_have_used_nothing_costs_what_it_used_after_all() {
+    let (_board, store) = store();
+    let nothing = LlmCall {
+        cost: Some(MicroDollars::ZERO),
+        ..bare()
+    };
+    record(&store, nothing.clone()).await;
+    let used = LlmCall {
+        usage: Some(usage(1_200, Counted::Reported)),
+        cost: Some(MicroDollars(4_200)),
+        ..bare()
+    };
+    record(&store, used.clone()).await;
+    assert_eq!(read(&store).await.cost, used.cost);
+    record(&store, nothing).await;
+    assert_eq!(read(&store).await.cost, used.cost);
+}
+
 #[test]
 fn secrets_in_use_and_keys_by_their_shape_never_reach_the_file() {
     let secret = callboard_redact::Secret::new("canary of the llm log".to_owned());
