@@ -1,10 +1,12 @@
 //! `budget_set`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use callboard_config::Config;
 use callboard_limits::{
-    Limit, LimitError, Resource, Scope, Span, Unpriced, budget_forecast, limit_drop, limit_set,
-    limits_list, standings,
+    EACH, Limit, LimitError, Resource, Scope, Span, Unpriced, budget_forecast, limit_drop,
+    limit_set, limits_list, standings,
 };
 use callboard_mcp::{CallContext, Effect, Line, Render, Role, Tool, ToolError, Whole};
 use schemars::JsonSchema;
@@ -64,7 +66,8 @@ pub struct Params {
     #[serde(default)]
     resource: What,
     #[serde(default)]
-    per: Per,
+    #[schemars(with = "Per")]
+    per: Option<Per>,
     /// US dollars, calls or tokens. 0 stops everything; none drops the limit.
     #[serde(default)]
     amount: Option<f64>,
@@ -132,16 +135,46 @@ impl Tool<Llm> for BudgetSet {
             }
             Ok(shown)
         })?;
-        let done = if set {
-            "it holds from now on"
-        } else {
-            "dropped"
+        let done = match (set, nobody(llm.models().config(), &limit)) {
+            (false, _) => "dropped".to_owned(),
+            (true, None) => "it holds from now on".to_owned(),
+            (true, Some(why)) => format!("it holds from now on, but for nobody yet: {why}"),
         };
-        Ok(Set {
-            done: done.to_owned(),
-            now,
-        })
+        Ok(Set { done, now })
     }
+}
+
+/// Why nothing that is configured is what a limit is for. Tasks and projects come and go, so nothing is said of them.
+fn nobody(config: &Config, limit: &Limit) -> Option<String> {
+    let name = limit.name.as_str();
+    let providers = &config.models.providers;
+    let names = || providers.keys().cloned().collect();
+    // A provider has more models than those of which something is said.
+    let (kind, asked, known): (_, _, BTreeSet<String>) = match limit.scope {
+        Scope::Provider => ("provider", name, names()),
+        Scope::Model => ("provider", name.split('/').next().unwrap_or(name), names()),
+        Scope::Account => {
+            let accounts = providers.values();
+            let accounts = accounts.map(|said| format!("{}/{}", said.name, said.account.value));
+            (
+                "account",
+                name,
+                accounts.filter(|name| !name.ends_with('/')).collect(),
+            )
+        }
+        Scope::All | Scope::Project | Scope::Task => return None,
+    };
+    if name == EACH || known.contains(asked) {
+        return None;
+    }
+    let known: Vec<String> = known.into_iter().take(20).collect();
+    let known = match known.is_empty() {
+        true => "none".to_owned(),
+        false => known.join(", "),
+    };
+    Some(format!(
+        "no {kind} called {asked} is configured; there is {known}"
+    ))
 }
 
 /// The limit, and whether it is to be set.
@@ -162,12 +195,20 @@ fn rule(params: &Params) -> Result<(Limit, bool), ToolError> {
         What::Concurrent => Resource::Concurrent,
     };
     let span = match (params.resource, params.per) {
-        (What::Concurrent, _) => Span::Now,
-        (_, Per::Minute) => Span::Minute,
-        (_, Per::Day) => Span::Day,
-        (_, Per::Week) => Span::Week,
-        (_, Per::Month) => Span::Month,
-        (_, Per::Ever) => Span::Ever,
+        (What::Concurrent, None) => Span::Now,
+        (What::Concurrent, Some(_)) => {
+            return Err(ToolError::invalid(
+                "per: concurrent is counted at each moment, not per anything",
+            )
+            .hint("leave per out; or say resource: requests for so many calls in a time"));
+        }
+        (_, per) => match per.unwrap_or_default() {
+            Per::Minute => Span::Minute,
+            Per::Day => Span::Day,
+            Per::Week => Span::Week,
+            Per::Month => Span::Month,
+            Per::Ever => Span::Ever,
+        },
     };
     let amount = params.amount.unwrap_or(0.0);
     if !(0.0..=1e9).contains(&amount) {
