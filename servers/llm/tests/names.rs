@@ -1,13 +1,15 @@
-//! Who gets in, what is there, and how many tokens a question has.
+//! Who gets in, what is there, how many tokens a question has, and what a request states of itself.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod rig;
 
 use callboard_mcp::{Grant, Role};
 use callboard_routing::engine::{Settings, Target};
-use callboard_routing::route::Privacy;
+use callboard_routing::route::{Offer, Privacy, TaskClass};
+use rig::ask::{PATHS, question};
 use rig::{CANARY, Rig};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 #[test]
 fn only_keys_of_the_gateway_and_administrators_get_in() {
@@ -253,4 +255,108 @@ fn counting_asks_nobody_who_needs_a_persons_word_or_is_broken() {
     assert!(counted.header("x-callboard-estimated").is_some());
     assert_ne!(rig.post(path, &untranslatable("anthropic")).status, 200);
     assert_eq!(rig.scripted.asked().len(), asked, "nobody was asked");
+}
+
+#[test]
+fn a_request_has_the_deadline_that_it_states_or_that_of_its_route() {
+    let rig = Rig::with(|_, settings| {
+        let mut route = settings.routes["openai"].clone();
+        route.candidates = vec![Target::new("openai", "m--hang")];
+        settings.routes.insert("stuck".to_owned(), route.clone());
+        route.within_ms = Some(300);
+        settings.routes.insert("brief".to_owned(), route);
+    });
+    let bearer = format!("Bearer {}", rig.token);
+    let ask = |path: &str, model: &str, deadline: Option<&str>| {
+        let mut headers = vec![("authorization", bearer.as_str())];
+        headers.extend(deadline.map(|deadline| ("x-callboard-deadline", deadline)));
+        let body = question(path, model, false).to_string();
+        let mut refused = rig.send("POST", path, &headers, &body);
+        (refused.status, refused.json().to_string())
+    };
+    for path in PATHS {
+        for (model, deadline) in [("stuck", Some("1")), ("brief", None)] {
+            let (status, said) = ask(path, model, deadline);
+            assert_eq!(status, 504, "{said}");
+            assert!(
+                said.contains("the time for the whole call was over"),
+                "{said}"
+            );
+        }
+        let asked = rig.scripted.asked().len();
+        for wrong in ["soon", "0", "-5", "1.5", "3601", ""] {
+            let (status, said) = ask(path, "stuck", Some(wrong));
+            assert_eq!(status, 400, "{wrong}: {said}");
+            assert!(said.contains("x-callboard-deadline is"), "{said}");
+        }
+        assert_eq!(rig.scripted.asked().len(), asked);
+    }
+}
+
+#[test]
+fn a_role_of_the_route_says_how_hard_the_work_is() {
+    let rig = Rig::with(|_, settings| {
+        let mut route = settings.routes["openai"].clone();
+        route.candidates = vec![
+            Target::new("openai", "small"),
+            Target::new("openai", "large"),
+        ];
+        route.roles = BTreeMap::from([("architect".to_owned(), TaskClass::Complex)]);
+        route.class = Some(TaskClass::Simple);
+        settings.routes.insert("work".to_owned(), route);
+        let models = &mut settings.providers.get_mut("openai").unwrap().models;
+        for (model, class) in [("small", TaskClass::Simple), ("large", TaskClass::Complex)] {
+            let offer = Offer {
+                classes: vec![class],
+                ..Offer::default()
+            };
+            models.insert(model.to_owned(), offer);
+        }
+    });
+    let bearer = format!("Bearer {}", rig.token);
+    let mut asked = 0;
+    for path in PATHS {
+        for (more, model) in [
+            (&[][..], "small"),
+            (&[("x-callboard-role", "architect")], "large"),
+            (&[("x-callboard-role", "scribe")], "small"),
+            // What is said of this one request is nearer to it than whose it is.
+            (
+                &[
+                    ("x-callboard-role", "architect"),
+                    ("x-callboard-class", "simple"),
+                ],
+                "small",
+            ),
+        ] {
+            let mut headers = vec![("authorization", bearer.as_str())];
+            headers.extend_from_slice(more);
+            let body = question(path, "work", false).to_string();
+            let answer = rig.send("POST", path, &headers, &body);
+            assert_eq!(answer.status, 200, "{path} {more:?}");
+            assert_eq!(
+                rig.scripted.asked()[asked].body["model"],
+                model,
+                "{path} {more:?}"
+            );
+            asked += 1;
+        }
+    }
+}
+
+#[test]
+fn who_is_told_to_wait_long_hears_it_at_once() {
+    let rig = Rig::with(|_, settings| {
+        let mut route = settings.routes["openai"].clone();
+        route.candidates = vec![Target::new("openai", "m--429-in-25")];
+        settings.routes.insert("busy".to_owned(), route);
+    });
+    for path in PATHS {
+        let mut refused = rig.post(path, &question(path, "busy", true));
+        let said = refused.json().to_string();
+        assert_eq!(refused.status, 429, "{said}");
+        assert_eq!(refused.header("retry-after"), Some("25"), "{said}");
+        rig.forget_breakers();
+    }
+    assert_eq!(rig.scripted.asked().len(), PATHS.len());
 }

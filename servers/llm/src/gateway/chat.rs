@@ -28,9 +28,9 @@ impl Question {
         let speech = Speech::of(asked.head.uri.path(), &asked.head.headers);
         let named = Named::find(&asked.body);
         let named = named.map_err(|unfit| Box::new(speech.unfit(unfit, &asked.id)))?;
-        let terms = who::terms(&asked.head.headers).map_err(|what| {
-            let error = ToolError::invalid(what);
-            let refusal = Refusal::new(StatusCode::BAD_REQUEST, "class", error);
+        let terms = who::terms(&asked.head.headers).map_err(|(what, message)| {
+            let error = ToolError::invalid(message);
+            let refusal = Refusal::new(StatusCode::BAD_REQUEST, what, error);
             Box::new(speech.refusal(&refusal, &asked.id))
         })?;
         Ok(Question {

@@ -8,7 +8,11 @@ use http::HeaderMap;
 
 /// The server that rows of the gateway name.
 const SERVER: &str = "gateway";
+/// Whose work it is, by which a route may know how hard it is.
+const ROLE: &str = "x-callboard-role";
 const MAX_CLIENT: usize = 120;
+/// The longest deadline that a request may state, as `deadline_s` of the tools.
+const LONGEST_S: u64 = 3_600;
 
 /// What the token says of the call, and what the request says of itself.
 pub(super) fn who(asked: &Asked) -> Who {
@@ -23,7 +27,7 @@ pub(super) fn who(asked: &Asked) -> Who {
         task: of(|grant| &grant.task),
         // A key of the gateway is an agent's, also where it does not say whose.
         agent: of(|grant| &grant.agent).or_else(|| grant.is_some().then(|| name.clone())),
-        role: None,
+        role: text(headers, ROLE).map(str::to_owned),
         server: Some(SERVER.to_owned()),
         tool: Some(asked.head.uri.path().trim_start_matches("/v1/").to_owned()),
         trace,
@@ -32,23 +36,62 @@ pub(super) fn who(asked: &Asked) -> Who {
     }
 }
 
-/// How hard the work is, where the client says so in `x-callboard-class`.
+/// How hard the work is and how long it may take, where the client says so in `x-callboard-class` and
+/// `x-callboard-deadline`.
 ///
 /// # Errors
-/// A word that is no class.
-pub(super) fn terms(headers: &HeaderMap) -> Result<Terms, String> {
-    let Some(word) = text(headers, "x-callboard-class") else {
-        return Ok(Terms::default());
+/// Which of them is wrong, and what it may be.
+pub(super) fn terms(headers: &HeaderMap) -> Result<Terms, (&'static str, String)> {
+    Ok(Terms {
+        class: stated(headers, CLASS, class)?,
+        within_ms: stated(headers, DEADLINE, seconds)?.map(|seconds| seconds * 1_000),
+        ..Terms::default()
+    })
+}
+
+/// A header whose words are checked.
+struct Stated {
+    header: &'static str,
+    /// One word for the audit.
+    what: &'static str,
+    may_be: &'static str,
+}
+
+const CLASS: Stated = Stated {
+    header: "x-callboard-class",
+    what: "class",
+    may_be: "simple, standard or complex",
+};
+const DEADLINE: Stated = Stated {
+    header: "x-callboard-deadline",
+    what: "deadline",
+    may_be: "a whole number of seconds from 1 to 3600",
+};
+
+fn class(word: &str) -> Option<TaskClass> {
+    let mut classes = TaskClass::ALL.into_iter();
+    classes.find(|class| class.as_str() == word)
+}
+
+fn seconds(word: &str) -> Option<u64> {
+    let seconds = word.parse().ok();
+    seconds.filter(|seconds| (1..=LONGEST_S).contains(seconds))
+}
+
+fn stated<T>(
+    headers: &HeaderMap,
+    stated: Stated,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, (&'static str, String)> {
+    let Some(value) = headers.get(stated.header) else {
+        return Ok(None);
     };
-    let class = TaskClass::ALL
-        .into_iter()
-        .find(|class| class.as_str() == word);
-    match class {
-        Some(class) => Ok(Terms {
-            class: Some(class),
-            ..Terms::default()
-        }),
-        None => Err("x-callboard-class is simple, standard or complex".to_owned()),
+    match value.to_str().ok().and_then(read) {
+        Some(said) => Ok(Some(said)),
+        None => Err((
+            stated.what,
+            format!("{} is {}", stated.header, stated.may_be),
+        )),
     }
 }
 
@@ -100,7 +143,35 @@ mod tests {
             terms(&headers)
         };
         assert_eq!(of("simple").unwrap().class, Some(TaskClass::Simple));
-        assert!(of("hard").unwrap_err().contains("complex"));
+        assert!(of("hard").unwrap_err().1.contains("complex"));
         assert_eq!(terms(&HeaderMap::new()), Ok(Terms::default()));
+    }
+
+    #[test]
+    fn a_deadline_is_a_number_of_seconds() {
+        let of = |value: &[u8]| {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_bytes(value).unwrap();
+            headers.insert("x-callboard-deadline", value);
+            terms(&headers)
+        };
+        assert_eq!(of(b"1").unwrap().within_ms, Some(1_000));
+        assert_eq!(of(b"3600").unwrap().within_ms, Some(3_600_000));
+        for wrong in [
+            &b"0"[..],
+            b"",
+            b"-1",
+            b"1.5",
+            b"20s",
+            b"3601",
+            b"99999999999999999999",
+            b"\xff",
+        ] {
+            let (what, message) = of(wrong).unwrap_err();
+            assert!(
+                what == "deadline" && message.contains("1 to 3600"),
+                "{message}"
+            );
+        }
     }
 }
