@@ -10,7 +10,7 @@ use callboard_routing::upstream::Deadlines;
 use callboard_routing::wire::Wire;
 use callboard_store::{Conn, StoreError};
 use callboard_telemetry::llm::LlmOutcome;
-use callboard_telemetry::{CallLog, Counted, Tokens, Usage};
+use callboard_telemetry::{CallLog, Counted, MicroDollars, Tokens, Usage};
 use callboard_tests::upstream::Upstream as Scripted;
 use std::time::{Duration, Instant};
 
@@ -90,13 +90,16 @@ async fn who_leaves_before_anything_was_sent_pays_nothing() {
     let (release, released) = std::sync::mpsc::channel::<()>();
     let store = rig.store.clone();
     let released = std::sync::Mutex::new(released);
+    let (begin, begun) = std::sync::mpsc::channel();
     let writes = std::thread::spawn(move || {
         let waits = move |_: &mut dyn Conn| -> Result<(), StoreError> {
+            begin.send(()).unwrap();
             let _ = released.lock().unwrap().recv();
             Ok(())
         };
         store.write_blocking(waits).unwrap();
     });
+    begun.recv().unwrap();
     for _ in 0..20 {
         tokio::select! {
             biased;
@@ -111,7 +114,7 @@ async fn who_leaves_before_anything_was_sent_pays_nothing() {
     let row = row_of(&calls[0]);
     assert_eq!(
         (row.outcome, row.usage, row.cost),
-        (LlmOutcome::Cancelled, None, None)
+        (LlmOutcome::Cancelled, None, Some(MicroDollars(0)))
     );
     assert!(scripted.asked().is_empty());
 }
