@@ -49,12 +49,19 @@ fn an_agent_gets_its_secrets_and_nothing_that_is_written_holds_them() {
 
 #[test]
 fn work_that_holds_a_secret_goes_nowhere() {
+    goes_nowhere("mkdir -p parts\necho \"key = $PLAIN\" >parts/config\n");
+}
+
+/// As other writers of JSON than ours spell it.
+#[test]
+fn work_that_holds_an_escaped_secret_goes_nowhere() {
+    let spelled = "printf '{\"key\": \"%s\"}' \"$PLAIN\" | sed 's/-/\\\\u002D/g'";
+    goes_nowhere(&format!("mkdir -p parts\n{spelled} >parts/config\n"));
+}
+
+fn goes_nowhere(script: &str) {
     let shop = filled(&[("Alpha part", "")]).with_origin();
-    configure(
-        &shop,
-        "mkdir -p parts\necho \"key = $PLAIN\" >parts/config\n",
-        "",
-    );
+    configure(&shop, script, "");
     let done = shop
         .home
         .callboard(&["run", shop.root.to_str().unwrap(), "--json"]);

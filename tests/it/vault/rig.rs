@@ -198,6 +198,8 @@ env
 env >&2
 printf %s "$PLAIN" | base64
 printf 'user:%s' "$PLAIN" | base64 -w0 >&2
+printf %s "$HEADER" | sed 's/[\\"]/\\&/g; s/&/\\u0026/g; s/</\\u003c/g; s/>/\\u003E/g; s/ü/\\u00fc/g; s:/:\\/:g'
+printf '"%s"' "$HEADER" | sed 's/[\\"]/\\&/g; s/&/\\u0026/g; s/</\\u003c/g; s/>/\\u003E/g' | sed 's/[\\"]/\\&/g' >&2
 printf %s "$HEADER" | od -An -tx1 | tr -d ' \n'
 printf 'can'; sleep 0.1; printf 'ary-plain-7d1f'; sleep 0.1; printf '0c93ab\n'
 printf '{"summary": "used %s", "commit": {"type": "feat", "subject": "use %s"}}' "$PLAIN" "$PLAIN" >"$CALLBOARD_REPORT_FILE"
