@@ -4,6 +4,7 @@
 use callboard_limits::{
     Ask, CallState, Estimate, LimitError, Owner, Subject, call_get, limits_list, reserve,
 };
+use callboard_store::{Clock, SystemClock};
 use callboard_tests::gatewayed::{configure, key};
 use callboard_tests::http::Served;
 use callboard_tests::upstream::Upstream;
@@ -195,7 +196,8 @@ fn a_server_sets_the_limits_and_does_the_duties() {
         estimate: Estimate::default(),
         detail: "{}".to_owned(),
     };
-    let held: Result<_, LimitError> = store.write_blocking(move |c| reserve(c, 1, &ask));
+    let now = SystemClock.now_ms();
+    let held: Result<_, LimitError> = store.write_blocking(move |c| reserve(c, now, &ask));
     held.unwrap();
     let ended = wait_until(LONG, || {
         let call = store.read_now(|c| call_get(c, "c_lost")).unwrap();

@@ -327,7 +327,7 @@ fn a_loop_without_end_is_ended() {
     fails(
         "assigner/01-post-claim-finish.yaml",
         "steps:\n",
-        "limit: 2s\nsteps:\n  - repeat: 1000000000\n    steps: [{request: ping}]\n",
+        "limit: 2s\nsteps:\n  - repeat: 1000000\n    steps: [{request: ping}]\n",
         &[
             "changed.yaml:8: request ping (n = ",
             "not done within 2 s",

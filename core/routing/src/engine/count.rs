@@ -62,10 +62,11 @@ impl Router {
         translation: Result<Chat, Unfit>,
     ) -> BoxFuture<'_, Result<Count, CallError>> {
         Box::pin(async move {
-            let mut run = self.passing(&passing, Others::of(&translation))?;
+            let run = self.passing(&passing, Others::of(&translation))?;
             let (first, estimate) = first(&run.explained);
             if first.is_none() && translation.is_err() {
-                return Err(run.stuck());
+                // Counting is no call, and has no row of one.
+                return Err(run.nobody());
             }
             let Some(first) = first.filter(|first| passing.confirmed || !first.confirm) else {
                 return Ok(estimate);

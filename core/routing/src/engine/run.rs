@@ -392,8 +392,8 @@ impl Run {
         error
     }
 
-    /// Everybody was passed over.
-    fn nobody(&self) -> CallError {
+    /// Everybody was passed over. For a call that was one see [`Run::stuck`].
+    pub(super) fn nobody(&self) -> CallError {
         let explained = &self.explained;
         let why = |at: usize| {
             let decided = explained.decision.rejected.iter();
