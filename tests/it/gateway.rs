@@ -102,6 +102,61 @@ fn a_key_is_all_that_an_agent_needs_and_all_that_it_sees() {
     }
 }
 
+/// A key says whose work its holder does; the routes say how hard that is.
+#[test]
+fn a_key_of_a_role_is_answered_by_who_that_work_needs() {
+    let home = Home::new();
+    let upstream = Upstream::start();
+    let claude = upstream.base("anthropic");
+    let classes = "[providers.claude.models.small]\nclasses = [\"simple\"]\n\
+                   [providers.claude.models.large]\nclasses = [\"complex\"]\n\
+                   [routes.work]\ncandidates = [\"claude/small\", \"claude/large\"]\nclass = \"simple\"\n\
+                   [routes.work.roles]\narchitect = \"complex\"\nscribe = \"simple\"\n";
+    configure(&home, &[("claude", "anthropic", claude.as_str())], classes);
+    let plain = key(&home, "plain", &[]);
+    let architect = key(&home, "robin", &["--work-role", "architect"]);
+    let args = [
+        "token",
+        "add",
+        "odd",
+        "--gateway",
+        "--work-role",
+        "architekt",
+    ];
+    let odd = home.callboard(&args);
+    assert_eq!(odd.code, 0, "{}", odd.err);
+    assert!(
+        odd.err.contains("there are architect, scribe"),
+        "{}",
+        odd.err
+    );
+    let listed = home.callboard(&["token", "list"]).out;
+    assert!(listed.contains("work role architect"), "{listed}");
+    let mut served = Served::at(&home, "127.0.0.1:0");
+    for (key, headers, model) in [
+        (&plain, &[][..], Some("small")),
+        (&architect, &[], Some("large")),
+        (&architect, &[("x-callboard-role", "scribe")], Some("small")),
+        (&odd.out.trim().to_owned(), &[], None),
+    ] {
+        served.show(key);
+        let mut answer = served.send("POST", "/v1/messages", headers, &question("work"));
+        let said = answer.body();
+        match model {
+            Some(model) => {
+                assert_eq!(answer.status, 200, "{said}");
+                let asked = upstream.asked();
+                assert_eq!(asked.last().unwrap().body["model"], model);
+            }
+            None => {
+                assert_eq!(answer.status, 400, "{said}");
+                assert!(said.contains("there are: architect, scribe"), "{said}");
+            }
+        }
+    }
+    assert_eq!(upstream.asked().len(), 3);
+}
+
 #[test]
 fn it_can_be_switched_off() {
     let home = Home::new();

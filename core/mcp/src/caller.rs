@@ -95,6 +95,8 @@ pub struct Grant {
     pub project: Option<String>,
     /// The task.
     pub task: Option<String>,
+    /// The role of its work, such as `reviewer`, by which routes know how hard what it asks is. Opens nothing.
+    pub work_role: Option<String>,
 }
 
 impl Caller {

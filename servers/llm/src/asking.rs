@@ -96,6 +96,7 @@ pub(crate) struct Wish {
     pub model: Option<String>,
     pub route: Option<String>,
     pub class: Option<Class>,
+    pub role: Option<String>,
     pub json: bool,
     pub schema: Option<Map<String, Value>>,
     pub max_tokens: Option<u32>,
@@ -139,6 +140,7 @@ impl Wish {
         let who = Who {
             task: self.task.clone(),
             agent: caller.agent.clone(),
+            role: self.role.clone(),
             server: Some("llm".to_owned()),
             tool: Some(tool.to_owned()),
             trace: ctx.trace().map(str::to_owned),

@@ -26,6 +26,9 @@ pub(crate) fn call(error: CallError) -> ToolError {
                 ),
             }
         }
+        CallError::Role { .. } => ToolError::invalid(message).hint(
+            "name one of them or leave role out; routes.NAME.roles in the configuration says which class a role has",
+        ),
         CallError::Denied(_) => ToolError::new(ErrorKind::Limit, message).hint(
             "budgets shows where all limits stand; an admin raises one with budget_set, or in the configuration",
         ),

@@ -6,6 +6,7 @@ mod rig;
 use callboard_mcp::{Grant, Role};
 use callboard_routing::engine::{Settings, Target};
 use callboard_routing::route::{Offer, Privacy, TaskClass};
+use callboard_tests::upstream::Upstream as Scripted;
 use rig::ask::{PATHS, question};
 use rig::{CANARY, Rig};
 use serde_json::json;
@@ -293,32 +294,38 @@ fn a_request_has_the_deadline_that_it_states_or_that_of_its_route() {
     }
 }
 
+/// A route that has a role, and another one that has another.
+fn roles(_: &Scripted, settings: &mut Settings) {
+    let mut route = settings.routes["openai"].clone();
+    route.candidates = vec![
+        Target::new("openai", "small"),
+        Target::new("openai", "large"),
+    ];
+    route.roles = BTreeMap::from([("architect".to_owned(), TaskClass::Complex)]);
+    route.class = Some(TaskClass::Simple);
+    settings.routes.insert("work".to_owned(), route.clone());
+    route.roles = BTreeMap::from([("scribe".to_owned(), TaskClass::Complex)]);
+    settings.routes.insert("letters".to_owned(), route);
+    let models = &mut settings.providers.get_mut("openai").unwrap().models;
+    for (model, class) in [("small", TaskClass::Simple), ("large", TaskClass::Complex)] {
+        let offer = Offer {
+            classes: vec![class],
+            ..Offer::default()
+        };
+        models.insert(model.to_owned(), offer);
+    }
+}
+
 #[test]
 fn a_role_of_the_route_says_how_hard_the_work_is() {
-    let rig = Rig::with(|_, settings| {
-        let mut route = settings.routes["openai"].clone();
-        route.candidates = vec![
-            Target::new("openai", "small"),
-            Target::new("openai", "large"),
-        ];
-        route.roles = BTreeMap::from([("architect".to_owned(), TaskClass::Complex)]);
-        route.class = Some(TaskClass::Simple);
-        settings.routes.insert("work".to_owned(), route);
-        let models = &mut settings.providers.get_mut("openai").unwrap().models;
-        for (model, class) in [("small", TaskClass::Simple), ("large", TaskClass::Complex)] {
-            let offer = Offer {
-                classes: vec![class],
-                ..Offer::default()
-            };
-            models.insert(model.to_owned(), offer);
-        }
-    });
+    let rig = Rig::with(roles);
     let bearer = format!("Bearer {}", rig.token);
     let mut asked = 0;
     for path in PATHS {
         for (more, model) in [
             (&[][..], "small"),
             (&[("x-callboard-role", "architect")], "large"),
+            // A role of another route goes by this one's class.
             (&[("x-callboard-role", "scribe")], "small"),
             // What is said of this one request is nearer to it than whose it is.
             (
@@ -341,7 +348,75 @@ fn a_role_of_the_route_says_how_hard_the_work_is() {
             );
             asked += 1;
         }
+        // A word that no route knows would go by the class of others: it is refused, and those that are known are named.
+        for wrong in ["architekt", "Architect", "", "b\u{fc}cher"] {
+            let headers = [
+                ("authorization", bearer.as_str()),
+                ("x-callboard-role", wrong),
+            ];
+            let body = question(path, "work", false).to_string();
+            let mut refused = rig.send("POST", path, &headers, &body);
+            let said = refused.json().to_string();
+            assert_eq!(refused.status, 400, "{path} {wrong:?}: {said}");
+            assert!(said.contains("there are: architect, scribe"), "{said}");
+        }
+        assert_eq!(rig.scripted.asked().len(), asked, "{path}");
     }
+}
+
+#[test]
+fn a_key_says_whose_work_it_is_and_a_request_may_say_otherwise() {
+    let rig = Rig::with(roles);
+    let key = |name: &str, role: &str| {
+        let grant = Grant {
+            work_role: Some(role.to_owned()),
+            ..Grant::default()
+        };
+        rig.add(name, Role::Viewer, Some(grant))
+    };
+    let (architect, misspelt) = (key("one", "architect"), key("two", "architekt"));
+    let mut asked = 0;
+    for path in PATHS {
+        let body = question(path, "work", false).to_string();
+        for (key, more, model) in [
+            (&architect, None, Some("large")),
+            (
+                &architect,
+                Some(("x-callboard-role", "scribe")),
+                Some("small"),
+            ),
+            (
+                &architect,
+                Some(("x-callboard-class", "simple")),
+                Some("small"),
+            ),
+            (&misspelt, None, None),
+            (
+                &misspelt,
+                Some(("x-callboard-role", "architect")),
+                Some("large"),
+            ),
+        ] {
+            let bearer = format!("Bearer {key}");
+            let mut headers = vec![("authorization", bearer.as_str())];
+            headers.extend(more);
+            let mut answer = rig.send("POST", path, &headers, &body);
+            let Some(model) = model else {
+                let said = answer.json().to_string();
+                assert_eq!(answer.status, 400, "{path}: {said}");
+                assert!(said.contains("there are: architect, scribe"), "{said}");
+                continue;
+            };
+            assert_eq!(answer.status, 200, "{path} {more:?}");
+            assert_eq!(
+                rig.scripted.asked()[asked].body["model"],
+                model,
+                "{path} {more:?}"
+            );
+            asked += 1;
+        }
+    }
+    assert_eq!(rig.scripted.asked().len(), asked);
 }
 
 #[test]

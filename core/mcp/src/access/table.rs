@@ -38,6 +38,11 @@ ALTER TABLE tokens ADD COLUMN project TEXT;
 ALTER TABLE tokens ADD COLUMN task TEXT;
 ",
     },
+    Migration {
+        component: "access",
+        version: 3,
+        sql: "ALTER TABLE tokens ADD COLUMN work_role TEXT;",
+    },
 ];
 
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
@@ -63,7 +68,7 @@ pub enum TokenError {
     Name(String),
     /// What it says of whom it is for can't be accepted.
     #[error(
-        "{0:?} names no agent, project or task: use 1 to 120 characters, none of them a control character"
+        "{0:?} names no agent, project, task or role of work: use 1 to 120 characters, none of them a control character"
     )]
     For(String),
     /// The lifetime can't be accepted.
@@ -152,12 +157,13 @@ pub fn token_add(
     check_name(&new.name)?;
     let grant = new.grant.as_ref();
     let whom = |of: fn(&Grant) -> &Option<String>| grant.and_then(|grant| of(grant).as_deref());
-    let (agent, project, task) = (
+    let (agent, project, task, work_role) = (
         whom(|grant| &grant.agent),
         whom(|grant| &grant.project),
         whom(|grant| &grant.task),
+        whom(|grant| &grant.work_role),
     );
-    for name in [agent, project, task].into_iter().flatten() {
+    for name in [agent, project, task, work_role].into_iter().flatten() {
         check_whom(name)?;
     }
     // A role that it does not need would open the servers where its scope is not looked at.
@@ -182,8 +188,9 @@ pub fn token_add(
     let expires_at = new.lifetime_ms.map(|lifetime| now + lifetime);
     let hash = token.hash();
     c.execute(
-        "INSERT INTO tokens (id, name, role, hash, created_at, expires_at, scope, agent, project, task)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO tokens (id, name, role, hash, created_at, expires_at, scope, agent, project, task,
+             work_role)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             token.id(),
             &new.name,
@@ -194,7 +201,8 @@ pub fn token_add(
             scope_of(grant),
             agent,
             project,
-            task
+            task,
+            work_role
         ],
     )?;
     let mut detail = vec![
@@ -302,7 +310,8 @@ pub(super) fn token_used(c: &mut dyn Conn, now: i64, id: &str) -> Result<(), Sto
     Ok(())
 }
 
-const COLUMNS: &str = "id, name, role, hash, created_at, expires_at, revoked_at, used_at, scope, agent, project, task";
+const COLUMNS: &str = "id, name, role, hash, created_at, expires_at, revoked_at, used_at, scope, agent, project, task, \
+     work_role";
 
 fn scope_of(grant: Option<&Grant>) -> &'static str {
     match grant {
@@ -319,6 +328,7 @@ fn token_row(row: &dyn Row) -> Result<TokenRow, StoreError> {
             agent: row.opt_text(9)?,
             project: row.opt_text(10)?,
             task: row.opt_text(11)?,
+            work_role: row.opt_text(12)?,
         }),
         other => {
             return Err(StoreError::Row(format!(

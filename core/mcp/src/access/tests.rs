@@ -163,6 +163,7 @@ async fn a_token_of_the_gateway_says_for_whom_it_is_and_has_no_role() {
         agent: Some("claude-1".to_owned()),
         project: Some("site".to_owned()),
         task: None,
+        work_role: Some("reviewer".to_owned()),
     };
     let token = rig.add_for("agent", grant.clone()).await.unwrap();
     let caller = ask(&gate, &bearer(&token), "127.0.0.1").await.unwrap();

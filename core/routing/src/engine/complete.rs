@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use super::attempt::Attempt;
 use super::error::{CallError, Hop};
-use super::explain::{Explained, Question, considered, demanded};
+use super::explain::{Explained, Question, considered};
 use super::run::{Run, Start, overdue};
 use super::settings::Escalate;
 use super::used::Ended;
@@ -211,7 +211,7 @@ impl Router {
         let settings = self.settings();
         let base = estimate::input_tokens(&chat);
         let (chain, route) = settings.chain(&target)?;
-        let need = demanded(Need::of(&chat, base), &terms, &who, route);
+        let need = settings.demanded(Need::of(&chat, base), &terms, &who, route)?;
         let question = Question {
             chain,
             need,

@@ -25,6 +25,14 @@ pub enum CallError {
         /// The names that are.
         known: Vec<String>,
     },
+    /// No route knows this role of work: by which class its questions go can't be told.
+    #[error("{}", no_role(role, known))]
+    Role {
+        /// The role, as the request or its key names it.
+        role: String,
+        /// The roles that routes know.
+        known: Vec<String>,
+    },
     /// A limit is used up, and everybody who fits is under one.
     #[error("{0}")]
     Denied(Box<Denied>),
@@ -67,6 +75,7 @@ impl CallError {
         let (kind, retry_after_ms) = match self {
             CallError::Failed { failure, .. } => return failure,
             CallError::Unknown { .. } => (FailureKind::NoSuchModel, None),
+            CallError::Role { .. } => (FailureKind::BadRequest, None),
             CallError::Denied(denied) => match denied.frees {
                 Frees::At(at) => {
                     let ms = u64::try_from(at.saturating_sub(denied.at)).unwrap_or(0);
@@ -119,6 +128,21 @@ fn unknown(what: &str, name: &str, known: &[String]) -> String {
         format!("no {what} {name:?} is configured")
     };
     if !known.is_empty() {
+        let _ = write!(text, "; there are: {}", known.join(", "));
+    }
+    text
+}
+
+/// Characters of a role that are told again.
+const ROLE_SHOWN: usize = 80;
+
+fn no_role(role: &str, known: &[String]) -> String {
+    let shown: String = role.chars().take(ROLE_SHOWN).collect();
+    let mut text =
+        format!("no route knows the role of work {shown:?}, which the request or its key names");
+    if known.is_empty() {
+        text.push_str("; none is configured");
+    } else {
         let _ = write!(text, "; there are: {}", known.join(", "));
     }
     text
@@ -180,6 +204,15 @@ mod tests {
         };
         let expected = "no route \"x\" is configured; there are: cheap, best";
         assert_eq!(error.to_string(), expected);
+        let no_role = |known: &[&str]| {
+            let role = "x".repeat(500);
+            let known = known.iter().map(ToString::to_string).collect();
+            CallError::Role { role, known }.to_string()
+        };
+        let told = no_role(&["architect", "reviewer"]);
+        assert!(told.ends_with("there are: architect, reviewer"), "{told}");
+        assert!(told.len() < 220, "{told}");
+        assert!(no_role(&[]).ends_with("none is configured"));
         let target = Target::new("groq", "small");
         let nobody = Nobody {
             route: "cheap".to_owned(),

@@ -7,6 +7,7 @@ use callboard_limits::{
 };
 use callboard_store::Conn;
 use callboard_telemetry::Tokens;
+use std::collections::BTreeSet;
 
 use super::ask::{Terms, Who};
 use super::estimate;
@@ -133,6 +134,37 @@ impl Settings {
         })
     }
 
+    /// What a request needs, with what its caller and its route demand.
+    ///
+    /// # Errors
+    /// [`CallError::Role`] where no route at all knows whose work it is: a word that is misspelt would go by the class of
+    /// others without anybody seeing it. A role of other routes goes by this route's own class.
+    pub(super) fn demanded(
+        &self,
+        need: Need,
+        terms: &Terms,
+        who: &Who,
+        route: Option<&RouteSettings>,
+    ) -> Result<Need, CallError> {
+        if let Some(role) = &who.role {
+            let mut routes = self.routes.values();
+            if !routes.any(|route| route.roles.contains_key(role)) {
+                return Err(CallError::Role {
+                    role: role.clone(),
+                    known: self.roles(),
+                });
+            }
+        }
+        Ok(demanded(need, terms, who, route))
+    }
+
+    /// Every role of work that a route knows.
+    fn roles(&self) -> Vec<String> {
+        let all = self.routes.values().flat_map(|route| route.roles.keys());
+        let all: BTreeSet<&String> = all.collect();
+        all.into_iter().cloned().collect()
+    }
+
     pub(super) fn provider(&self, name: &str) -> Result<&Provider, CallError> {
         self.providers.get(name).ok_or_else(|| CallError::Unknown {
             what: "provider",
@@ -142,13 +174,7 @@ impl Settings {
     }
 }
 
-/// What a request needs, with what its caller and its route demand.
-pub(super) fn demanded(
-    need: Need,
-    terms: &Terms,
-    who: &Who,
-    route: Option<&RouteSettings>,
-) -> Need {
+fn demanded(need: Need, terms: &Terms, who: &Who, route: Option<&RouteSettings>) -> Need {
     let nothing = RouteSettings::default();
     let route = route.unwrap_or(&nothing);
     let by_role = || route.roles.get(who.role.as_ref()?).copied();

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::attempt::{Attempt, Bill};
 use super::complete::checked;
 use super::error::{CallError, Hop};
-use super::explain::{Question, demanded};
+use super::explain::Question;
 use super::hand::Others;
 use super::passing::{Passing, What};
 use super::run::{Run, Start, overdue};
@@ -112,7 +112,7 @@ impl Router {
                 (&outline, need, base)
             }
         };
-        let need = demanded(need, &passing.terms, &passing.who, route);
+        let need = settings.demanded(need, &passing.terms, &passing.who, route)?;
         let question = Question {
             chain,
             need,

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use callboard_store::Ids;
 use futures_util::future::BoxFuture;
 
-use super::explain::{Question, considered, demanded};
+use super::explain::{Question, considered};
 use super::flights::Flights;
 use super::health::Health;
 use super::settings::{Parts, Provider, Settings};
@@ -102,7 +102,7 @@ impl Router {
     /// Who would be asked and why, what it would cost, and what stands in the way. Writes nothing and asks nobody.
     ///
     /// # Errors
-    /// [`CallError::Unknown`] for a route or provider that is not configured, [`CallError::Board`].
+    /// [`CallError::Unknown`] for a route or provider that is not configured, [`CallError::Role`], [`CallError::Board`].
     pub fn explain<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Explained, CallError>> {
         Box::pin(async move {
             let parts = &self.inner.parts;
@@ -111,7 +111,7 @@ impl Router {
             let settings = self.settings();
             let (chain, route) = settings.chain(&ask.target)?;
             let base = estimate::input_tokens(&ask.chat);
-            let need = demanded(Need::of(&ask.chat, base), &ask.terms, &ask.who, route);
+            let need = settings.demanded(Need::of(&ask.chat, base), &ask.terms, &ask.who, route)?;
             let question = Question {
                 chain,
                 need,

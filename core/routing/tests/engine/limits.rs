@@ -198,6 +198,18 @@ async fn a_dry_run_says_it_all_and_writes_nothing() {
 
     let mut ask = hi();
     ask.who.role = Some("reviewer".to_owned());
+    let mut misspelt = ask.clone();
+    misspelt.who.role = Some("revewer".to_owned());
+    for error in [
+        rig.router.explain(&misspelt).await.unwrap_err(),
+        rig.router.complete(misspelt.clone()).await.unwrap_err(),
+        rig.router.stream(misspelt).await.err().unwrap(),
+    ] {
+        let CallError::Role { known, .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(known, &["reviewer"]);
+    }
     ask.terms.privacy = Privacy::LocalOnly;
     let explained = rig.router.explain(&ask).await.unwrap();
     assert_eq!(explained.need.class, Some(TaskClass::Complex));

@@ -12,6 +12,7 @@ use callboard_mcp::{Grant, Role};
 use callboard_store::actor::{Actor, scope_now};
 use callboard_store::{Clock, Store, SystemClock};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,6 +83,9 @@ struct Whom {
     /// The task that it is counted for
     #[arg(long, value_name = "ID", requires = "gateway")]
     task: Option<String>,
+    /// The role of its work, as routes.<name>.roles has it: how hard what it asks is
+    #[arg(long, value_name = "NAME", requires = "gateway")]
+    work_role: Option<String>,
 }
 
 impl Whom {
@@ -90,6 +94,7 @@ impl Whom {
             agent: self.agent.clone(),
             project: self.project.clone(),
             task: self.task.clone(),
+            work_role: self.work_role.clone(),
         })
     }
 }
@@ -123,7 +128,11 @@ pub fn token(
             expires,
             board,
         } => {
-            let store = open(environment, board)?;
+            let config = config(environment, board)?;
+            let store = open_board(&config)?;
+            if let Some(warning) = unknown_role(&config, whom.work_role.as_deref()) {
+                let _ = writeln!(std::io::stderr(), "{warning}");
+            }
             let new = NewToken {
                 name: name.clone(),
                 role: *role,
@@ -174,15 +183,44 @@ pub fn token(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The board that is meant: also where the project's own file can't be trusted, as a server does.
 fn open(environment: &Environment, board: &Board) -> anyhow::Result<Store> {
+    open_board(&config(environment, board)?)
+}
+
+/// The settings that name the board: also where the project's own file can't be trusted, as a server does.
+fn config(environment: &Environment, board: &Board) -> anyhow::Result<Config> {
     let flags = Overrides {
         board: board.board.clone(),
         ..Overrides::default()
     };
-    let config = Config::for_server(environment, &flags)?;
+    Ok(Config::for_server(environment, &flags)?)
+}
+
+fn open_board(config: &Config) -> anyhow::Result<Store> {
     callboard_board::open(&config.board)
         .with_context(|| format!("opening the board in {}", config.board.display()))
+}
+
+/// What to say of a role of work that no route knows here. The key is made all the same: routes may come later, and a
+/// server may have others.
+fn unknown_role(config: &Config, role: Option<&str>) -> Option<String> {
+    let role = role?;
+    let routes = config.models.routes.values();
+    let known: BTreeSet<&str> = routes
+        .flat_map(|route| route.roles.keys().map(String::as_str))
+        .collect();
+    if known.contains(role) {
+        return None;
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    let there = match known.is_empty() {
+        true => "none is configured".to_owned(),
+        false => format!("there are {}", known.join(", ")),
+    };
+    Some(format!(
+        "No route knows the role of work {role:?} ({there}): until one has it in routes.<name>.roles, what is asked with \
+         this key is refused."
+    ))
 }
 
 struct Added {
@@ -224,6 +262,7 @@ fn opens(row: &TokenRow) -> String {
         ("agent", &grant.agent),
         ("project", &grant.project),
         ("task", &grant.task),
+        ("work role", &grant.work_role),
     ];
     let named = named.iter().filter_map(|(what, name)| {
         let name = name.as_ref()?;
@@ -286,6 +325,7 @@ fn write_json(rows: &[TokenRow], now: i64, out: &mut dyn Write) -> anyhow::Resul
                     "agent": grant.agent,
                     "project": grant.project,
                     "task": grant.task,
+                    "work_role": grant.work_role,
                 })),
                 "state": state(row, now),
                 "created_at": row.created_at,

@@ -113,14 +113,42 @@ fn a_key_for_the_gateway_says_for_whom_it_is() {
     let tokens = json["tokens"].as_array().unwrap();
     let bot = tokens.iter().find(|row| row["name"] == "bot").unwrap();
     assert_eq!(bot["gateway"]["agent"], "claude-1");
+    assert_eq!(bot["gateway"]["work_role"], serde_json::Value::Null);
     assert_eq!(bot["role"], serde_json::Value::Null);
     for line in [
         &["add", "x", "--agent", "a"][..],
         &["add", "x", "--gateway", "--role", "admin"],
         &["add", "x", "--gateway", "--agent", ""],
+        &["add", "x", "--work-role", "reviewer"],
+        &["add", "x", "--gateway", "--work-role", ""],
     ] {
         assert!(rig.run(line).is_err(), "{line:?}");
     }
+}
+
+#[test]
+fn a_key_says_its_role_of_work_and_one_that_no_route_knows_is_told() {
+    let rig = rig();
+    rig.run(&["add", "bot", "--gateway", "--work-role", "reviewer"])
+        .unwrap();
+    let listed = rig.run(&["list"]).unwrap();
+    assert!(listed.contains("gateway (work role reviewer)"), "{listed}");
+    let json: serde_json::Value =
+        serde_json::from_str(&rig.run(&["list", "--json"]).unwrap()).unwrap();
+    assert_eq!(json["tokens"][0]["gateway"]["work_role"], "reviewer");
+
+    let board = Board { board: None };
+    let told = |role: &str| unknown_role(&config(&rig.environment, &board).unwrap(), Some(role));
+    assert!(told("reviewer").unwrap().contains("none is configured"));
+    let file = rig.dir.path().join(".config/callboard/config.toml");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let text = "[providers.ollama]\n[routes.work]\ncandidates = [\"ollama/m\"]\n\
+                [routes.work.roles]\narchitect = \"complex\"\nreviewer = \"standard\"\n";
+    let mut kept = std::fs::File::create(&file).unwrap();
+    kept.write_all(text.as_bytes()).unwrap();
+    assert_eq!(told("reviewer"), None);
+    let told = told("revewer").unwrap();
+    assert!(told.contains("there are architect, reviewer"), "{told}");
 }
 
 #[test]

@@ -155,6 +155,7 @@ pub(super) fn failure(error: &CallError) -> Failure {
     let of = |kind| Failure::new(kind, callboard_redact::scrub(&error.to_string()));
     match error {
         CallError::Unknown { .. } => of(FailureKind::NoSuchModel),
+        CallError::Role { .. } => of(FailureKind::BadRequest),
         CallError::Denied(denied) => {
             let mut failure = of(FailureKind::RateLimited);
             failure.retry_after_ms = match denied.frees {

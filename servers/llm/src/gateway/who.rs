@@ -27,13 +27,19 @@ pub(super) fn who(asked: &Asked) -> Who {
         task: of(|grant| &grant.task),
         // A key of the gateway is an agent's, also where it does not say whose.
         agent: of(|grant| &grant.agent).or_else(|| grant.is_some().then(|| name.clone())),
-        role: text(headers, ROLE).map(str::to_owned),
+        role: stated_role(headers).or_else(|| of(|grant| &grant.work_role)),
         server: Some(SERVER.to_owned()),
         tool: Some(asked.head.uri.path().trim_start_matches("/v1/").to_owned()),
         trace,
         parent,
         client: text(headers, "user-agent").map(|text| text.chars().take(MAX_CLIENT).collect()),
     }
+}
+
+/// Whose work this one request is; it is nearer to it than what its key says. What is no text is no route's role either.
+fn stated_role(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(ROLE)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// How hard the work is and how long it may take, where the client says so in `x-callboard-class` and

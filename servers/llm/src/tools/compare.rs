@@ -39,6 +39,9 @@ pub struct Params {
     #[schemars(with = "Vec<String>")]
     models: Vec<Line<200>>,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    role: Option<Line<120>>,
+    #[serde(default)]
     #[schemars(with = "Option<u32>")]
     max_tokens: Option<Whole<1, 10_000_000>>,
     /// Of each.
@@ -150,6 +153,7 @@ impl Tool<Llm> for Compare {
                 prompt: Some(params.prompt.to_string()),
                 system: params.system.as_ref().map(ToString::to_string),
                 model: Some(model.to_string()),
+                role: params.role.as_ref().map(ToString::to_string),
                 max_tokens: params.max_tokens.map(Whole::get),
                 max_cost: params.max_cost_usd,
                 deadline_s: params.deadline_s.map(Whole::get),

@@ -44,6 +44,10 @@ pub struct Params {
     /// How hard it is.
     #[serde(default)]
     class: Option<Class>,
+    /// Whose work it is, where class is left out: a role that routes know.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    role: Option<Line<120>>,
     /// Answer in JSON.
     #[serde(default)]
     json: bool,
@@ -227,6 +231,7 @@ A call of more than 45 s needs a client that follows MCP tasks.";
             model: params.model.map(String::from),
             route: params.route.map(String::from),
             class: params.class,
+            role: params.role.map(String::from),
             json: params.json,
             schema: params.schema,
             max_tokens: params.max_tokens.map(Whole::get),

@@ -29,6 +29,9 @@ pub struct Params {
     #[serde(default)]
     class: Option<Class>,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    role: Option<Line<120>>,
+    #[serde(default)]
     json: bool,
     #[serde(default)]
     #[schemars(with = "Option<u32>")]
@@ -154,6 +157,7 @@ Asks nobody and writes nothing.";
             model: params.model.map(String::from),
             route: params.route.map(String::from),
             class: params.class,
+            role: params.role.map(String::from),
             json: params.json,
             max_tokens: params.max_tokens.map(Whole::get),
             max_cost: params.max_cost_usd,

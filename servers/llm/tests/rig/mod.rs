@@ -137,7 +137,7 @@ impl Rig {
         let grant = Grant {
             agent: Some("robin".to_owned()),
             project: Some("site".to_owned()),
-            task: None,
+            ..Grant::default()
         };
         rig.token = rig.add("agent", Role::Viewer, Some(grant));
         rig
