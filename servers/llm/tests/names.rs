@@ -419,6 +419,67 @@ fn a_key_says_whose_work_it_is_and_a_request_may_say_otherwise() {
     assert_eq!(rig.scripted.asked().len(), asked);
 }
 
+/// Where a prompt may go, by the request, its route, or both; what runs here leaves no region.
+#[test]
+fn a_request_goes_only_to_the_regions_that_it_states() {
+    let rig = Rig::with(|_, settings| {
+        let mut route = settings.routes["openai"].clone();
+        route.candidates = ["us", "eu", "nowhere"]
+            .map(|model| Target::new("openai", model))
+            .to_vec();
+        settings.routes.insert("any".to_owned(), route.clone());
+        route.regions = vec!["us".to_owned(), "eu".to_owned()];
+        settings.routes.insert("west".to_owned(), route.clone());
+        route.candidates.push(Target::new("openai", "here"));
+        settings.routes.insert("home".to_owned(), route);
+        let models = &mut settings.providers.get_mut("openai").unwrap().models;
+        for model in ["us", "eu", "nowhere", "here"] {
+            let offer = Offer {
+                region: ["us", "eu"].contains(&model).then(|| model.to_owned()),
+                local: model == "here",
+                ..Offer::default()
+            };
+            models.insert(model.to_owned(), offer);
+        }
+    });
+    let bearer = format!("Bearer {}", rig.token);
+    let mut asked = 0;
+    for path in PATHS {
+        for (route, regions, expected) in [
+            ("any", &[][..], Ok("us")),
+            ("any", &["eu"], Ok("eu")),
+            ("any", &["ch, eu"], Ok("eu")),
+            ("any", &["ch", "eu"], Ok("eu")),
+            // Also where the route says less, and never where it says otherwise.
+            ("west", &["eu"], Ok("eu")),
+            ("west", &["ch"], Err("runs in us")),
+            ("home", &["ch"], Ok("here")),
+            ("any", &["ch"], Err("its region is not known")),
+            ("openai/us", &["eu"], Err("runs in us")),
+            ("any", &[""], Err("x-callboard-region is")),
+        ] {
+            let mut headers = vec![("authorization", bearer.as_str())];
+            headers.extend(regions.iter().map(|said| ("x-callboard-region", *said)));
+            let body = question(path, route, false).to_string();
+            let mut answer = rig.send("POST", path, &headers, &body);
+            let said = answer.json().to_string();
+            match expected {
+                Ok(model) => {
+                    assert_eq!(answer.status, 200, "{path} {route} {regions:?}: {said}");
+                    let to = &rig.scripted.asked()[asked].body["model"];
+                    assert_eq!(to, model, "{path} {route} {regions:?}");
+                    asked += 1;
+                }
+                Err(why) => {
+                    assert_eq!(answer.status, 400, "{path} {route} {regions:?}: {said}");
+                    assert!(said.contains(why), "{said}");
+                }
+            }
+        }
+    }
+    assert_eq!(rig.scripted.asked().len(), asked, "nobody else was asked");
+}
+
 #[test]
 fn who_is_told_to_wait_long_hears_it_at_once() {
     let rig = Rig::with(|_, settings| {

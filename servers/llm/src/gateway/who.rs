@@ -42,8 +42,8 @@ fn stated_role(headers: &HeaderMap) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// How hard the work is and how long it may take, where the client says so in `x-callboard-class` and
-/// `x-callboard-deadline`.
+/// How hard the work is, how long it may take and where the prompt may go, where the client says so in
+/// `x-callboard-class`, `x-callboard-deadline` and `x-callboard-region`.
 ///
 /// # Errors
 /// Which of them is wrong, and what it may be.
@@ -51,6 +51,7 @@ pub(super) fn terms(headers: &HeaderMap) -> Result<Terms, (&'static str, String)
     Ok(Terms {
         class: stated(headers, CLASS, class)?,
         within_ms: stated(headers, DEADLINE, seconds)?.map(|seconds| seconds * 1_000),
+        regions: regions(headers)?,
         ..Terms::default()
     })
 }
@@ -63,6 +64,12 @@ struct Stated {
     may_be: &'static str,
 }
 
+impl Stated {
+    fn wrong(&self) -> (&'static str, String) {
+        (self.what, format!("{} is {}", self.header, self.may_be))
+    }
+}
+
 const CLASS: Stated = Stated {
     header: "x-callboard-class",
     what: "class",
@@ -73,6 +80,30 @@ const DEADLINE: Stated = Stated {
     what: "deadline",
     may_be: "a whole number of seconds from 1 to 3600",
 };
+
+const REGION: Stated = Stated {
+    header: "x-callboard-region",
+    what: "region",
+    may_be: "a region, or several with commas between, as providers.<name>.region names them",
+};
+/// The longest name of a region, and the most that one request names.
+const LONGEST_REGION: usize = 120;
+const MOST_REGIONS: usize = 20;
+
+/// Every region that is named, on however many lines: whoever overlooked a line would send the prompt elsewhere. A word
+/// that is no provider's region leaves nobody but this machine.
+fn regions(headers: &HeaderMap) -> Result<Vec<String>, (&'static str, String)> {
+    let mut all = Vec::new();
+    for value in headers.get_all(REGION.header) {
+        let words = value.to_str().map_err(|_| REGION.wrong())?.split(',');
+        all.extend(words.map(|word| word.trim().to_owned()));
+    }
+    let fits = |word: &String| (1..=LONGEST_REGION).contains(&word.len());
+    match all.len() <= MOST_REGIONS && all.iter().all(fits) {
+        true => Ok(all),
+        false => Err(REGION.wrong()),
+    }
+}
 
 fn class(word: &str) -> Option<TaskClass> {
     let mut classes = TaskClass::ALL.into_iter();
@@ -94,10 +125,7 @@ fn stated<T>(
     };
     match value.to_str().ok().and_then(read) {
         Some(said) => Ok(Some(said)),
-        None => Err((
-            stated.what,
-            format!("{} is {}", stated.header, stated.may_be),
-        )),
+        None => Err(stated.wrong()),
     }
 }
 
@@ -151,6 +179,37 @@ mod tests {
         assert_eq!(of("simple").unwrap().class, Some(TaskClass::Simple));
         assert!(of("hard").unwrap_err().1.contains("complex"));
         assert_eq!(terms(&HeaderMap::new()), Ok(Terms::default()));
+    }
+
+    #[test]
+    fn regions_are_words_between_commas_on_any_number_of_lines() {
+        let of = |lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
+                headers.append("x-callboard-region", line);
+            }
+            terms(&headers).map(|terms| terms.regions)
+        };
+        assert_eq!(of(&[]).unwrap(), Vec::<String>::new());
+        assert_eq!(of(&["eu"]).unwrap(), ["eu"]);
+        assert_eq!(of(&["eu , ch", "no"]).unwrap(), ["eu", "ch", "no"]);
+        let many = vec!["r"; 21].join(",");
+        let long = "r".repeat(121);
+        for wrong in [
+            &[""][..],
+            &["eu,"],
+            &[",", "eu"],
+            &["\u{fc}"],
+            &[&many],
+            &[&long],
+        ] {
+            let (what, message) = of(wrong).unwrap_err();
+            assert!(
+                what == "region" && message.contains("providers."),
+                "{message}"
+            );
+        }
     }
 
     #[test]
