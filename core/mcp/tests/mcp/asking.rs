@@ -1,12 +1,10 @@
 //! Questions to the user: over another round, by a request to the client, and on the board.
-#![allow(clippy::unwrap_used)]
-
-mod fixture;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::fixture::{Board, Said, Wire, said};
 use callboard_mcp::{
     CallContext, Caller, Effect, Field, Memory, Message, NoParams, Prompt, PromptArgument,
     PromptArguments, Question, QuestionError, Reply, Role, Server, ServerSpec, Tool, ToolError,
@@ -15,7 +13,6 @@ use callboard_mcp::{
 use callboard_store::{FixedClock, Options, Store};
 use callboard_telemetry::CallLog;
 use callboard_telemetry::audit::{AuditFilter, audit_list};
-use fixture::{Board, Said, Wire, said};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,24 +1,13 @@
 //! Sessions: how they begin in both eras, what is listed and read, and how they end.
-#![allow(clippy::unwrap_used)]
 
-mod fixture;
-
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use callboard_mcp::{Effect, Server};
-use callboard_telemetry::CallLog;
-use fixture::{Board, Wire, server};
+use crate::fixture::{Wire, quiet};
+use callboard_mcp::Effect;
 use rmcp::model::{CallToolRequestParams, ProtocolVersion};
 use rmcp::{ClientLifecycleMode, ClientServiceExt, ServiceExt};
 use serde_json::{Value, json};
-
-fn quiet() -> (Arc<Board>, Server<Board>) {
-    let board = Arc::new(Board::default());
-    let server = server(&board, CallLog::disabled());
-    (board, server)
-}
 
 #[test]
 fn the_tool_list_is_small_complete_and_in_order() {
@@ -91,7 +80,7 @@ fn the_tool_list_is_small_complete_and_in_order() {
 #[test]
 fn what_is_wrong_with_an_offer_is_found() {
     let (_, server) = quiet();
-    let crowded = (0..9).fold(server, |server, _| server.tool::<fixture::NoteAdd>());
+    let crowded = (0..9).fold(server, |server, _| server.tool::<crate::fixture::NoteAdd>());
     let problems = crowded.problems().join("\n");
     assert!(problems.contains("13 tools; at most 12"), "{problems}");
     assert!(

@@ -1,23 +1,10 @@
 //! Streams over HTTP that a client comes back to: what it is told again, and when it learns that it can't be.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::time::Duration;
 
+use crate::fixture::web::{Exchange, Web};
 use callboard_mcp::http::Limits;
-use fixture::web::{Exchange, Web};
 use serde_json::json;
-
-async fn come_back(web: &Web, session: &str, last: &str) -> Exchange {
-    let resume = [
-        ("authorization", "Bearer ann"),
-        ("accept", "text/event-stream"),
-        ("mcp-session-id", session),
-        ("last-event-id", last),
-    ];
-    web.send("GET", "/fixture/mcp", &resume, "").await
-}
 
 /// A call whose stream was written to its end; the ids of its events.
 async fn answered(web: &Web, session: &str, id: u64) -> Vec<String> {
@@ -48,7 +35,7 @@ async fn an_answer_that_got_lost_on_its_way_is_told_again() {
     let second = answered(&web, &session, 2).await;
     // What was written to a connection may never have been read.
     for (id, ids) in [(1, &first), (2, &second), (1, &first)] {
-        let mut rest = come_back(&web, &session, &ids[0]).await;
+        let mut rest = web.come_back(&session, &ids[0]).await;
         assert_eq!(rest.status, 200);
         let answer = rest.message().await.unwrap();
         assert_eq!(answer["id"], id, "{answer}");
@@ -56,7 +43,7 @@ async fn an_answer_that_got_lost_on_its_way_is_told_again() {
         assert_eq!(rest.event().await, None, "nothing follows an answer");
     }
     // Whoever has the answer misses nothing.
-    let mut rest = come_back(&web, &session, first.last().unwrap()).await;
+    let mut rest = web.come_back(&session, first.last().unwrap()).await;
     assert_eq!(rest.status, 200);
     assert_eq!(rest.message().await, None);
     web.end().await.unwrap();
@@ -72,7 +59,7 @@ async fn an_answer_is_kept_for_a_time_and_then_its_client_learns_that_it_is_gone
     let session = web.session("ann").await;
     let ids = answered(&web, &session, 1).await;
     let refused = loop {
-        let mut rest = come_back(&web, &session, &ids[0]).await;
+        let mut rest = web.come_back(&session, &ids[0]).await;
         if rest.status != 200 {
             break rest;
         }
@@ -94,7 +81,7 @@ async fn who_comes_back_for_what_was_never_told_learns_that() {
     let line = ids[0].split_once('/').unwrap().1;
     let above = format!("9/{line}");
     for last in [&above, "1/99", "99/0", "abc", "-1", "1/", "", "\u{e9}"] {
-        let refused = come_back(&web, &session, last).await;
+        let refused = web.come_back(&session, last).await;
         is_told_to_begin_anew(refused, last).await;
     }
     web.end().await.unwrap();

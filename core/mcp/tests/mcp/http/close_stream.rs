@@ -1,17 +1,14 @@
 //! A call that ends its stream in the middle (SEP-1699): who is sent away, and that nothing is lost by it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::fixture::web::{Exchange, Web};
+use crate::fixture::{Board, Wire, server};
 use callboard_mcp::http::Limits;
 use callboard_mcp::{CallContext, Effect, NoParams, Render, Role, Server, Tool, ToolError};
 use callboard_telemetry::CallLog;
-use fixture::web::{Exchange, Web};
-use fixture::{Board, Wire, server};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -78,18 +75,6 @@ async fn sent_away(stream: &mut Exchange) -> (String, u64) {
     (id.unwrap(), retry.unwrap())
 }
 
-async fn come_back(web: &Web, session: &str, last: &str) -> Exchange {
-    let resume = [
-        ("authorization", "Bearer ann"),
-        ("accept", "text/event-stream"),
-        ("mcp-session-id", session),
-        ("last-event-id", last),
-    ];
-    let rest = web.send("GET", "/fixture/mcp", &resume, "").await;
-    assert_eq!(rest.status, 200);
-    rest
-}
-
 #[tokio::test]
 async fn the_answer_waits_for_a_client_that_comes_back() {
     let web = Web::with(Limits::default(), with_away).await;
@@ -101,7 +86,8 @@ async fn the_answer_waits_for_a_client_that_comes_back() {
         assert_eq!(retry, RETRY.as_millis() as u64);
         assert_eq!(web.load.calls(), 1, "the call goes on");
         let answer = if late {
-            let mut rest = come_back(&web, &session, &last).await;
+            let mut rest = web.come_back(&session, &last).await;
+            assert_eq!(rest.status, 200);
             web.board.over.notify_one();
             rest.message().await
         } else {
@@ -109,7 +95,7 @@ async fn the_answer_waits_for_a_client_that_comes_back() {
             web.board.over.notify_one();
             web.until("the call is over", |web| web.load.calls() == 0)
                 .await;
-            come_back(&web, &session, &last).await.message().await
+            web.come_back(&session, &last).await.message().await
         };
         let answer = answer.unwrap();
         assert_eq!(answer["id"], id, "{answer}");

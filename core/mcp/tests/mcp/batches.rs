@@ -1,26 +1,12 @@
 //! Several messages at once: taken in the one revision that has them, on every transport, and in no other.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use callboard_telemetry::CallLog;
-use fixture::web::{Exchange, Web};
-use fixture::{Board, Wire, server};
+use crate::fixture::web::Web;
+use crate::fixture::{Wire, initialize, initialized, quiet};
 use serde_json::{Value, json};
 
 const BATCHED: &str = "2025-03-26";
-
-fn initialize(revision: &str) -> Value {
-    let params = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
-    json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})
-}
-
-fn initialized() -> Value {
-    json!({"jsonrpc": "2.0", "method": "notifications/initialized"})
-}
 
 fn add(id: u64) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "note_add", "arguments": {"title": format!("t{id}")}}})
@@ -33,7 +19,7 @@ fn batch() -> Value {
         {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 99}},
         7,
         {"jsonrpc": "2.0", "id": 3, "method": "no/such"},
-        {"jsonrpc": "2.0", "id": 4, "method": "initialize", "params": initialize(BATCHED)["params"]},
+        {"jsonrpc": "2.0", "id": 4, "method": "initialize", "params": initialize(BATCHED, &json!({}))["params"]},
         add(2),
     ])
 }
@@ -55,9 +41,9 @@ fn are_all(answers: &[Value]) {
 }
 
 async fn wire(revision: &str) -> Wire {
-    let board = Arc::new(Board::default());
-    let mut wire = Wire::open(server(&board, CallLog::disabled()));
-    wire.line(&initialize(revision).to_string()).await;
+    let mut wire = Wire::open(quiet().1);
+    wire.line(&initialize(revision, &json!({})).to_string())
+        .await;
     let begun = wire.next().await.unwrap();
     assert_eq!(begun["result"]["protocolVersion"], revision, "{begun}");
     wire.line(&initialized().to_string()).await;
@@ -92,7 +78,7 @@ async fn no_other_revision_has_them() {
         wire.close().await.unwrap();
 
         let web = Web::plain().await;
-        let session = session(&web, revision).await;
+        let session = web.session_of("ann", revision).await;
         let headers = [("mcp-session-id", session.as_str())];
         let mut refused = web.post("ann", &headers, &batch()).await;
         assert_eq!(refused.status, 400, "{revision}");
@@ -101,21 +87,10 @@ async fn no_other_revision_has_them() {
     }
 }
 
-async fn session(web: &Web, revision: &str) -> String {
-    let mut begun = web.post("ann", &[], &initialize(revision)).await;
-    let answer = begun.message().await.unwrap();
-    assert_eq!(answer["result"]["protocolVersion"], revision, "{answer}");
-    let session = begun.header("mcp-session-id").unwrap().to_owned();
-    let headers = [("mcp-session-id", session.as_str())];
-    let told = web.post("ann", &headers, &initialized()).await;
-    assert_eq!(told.status, 202);
-    session
-}
-
 #[tokio::test]
 async fn streamable_http_answers_them_on_one_stream() {
     let web = Web::plain().await;
-    let session = session(&web, BATCHED).await;
+    let session = web.session_of("ann", BATCHED).await;
     let headers = [
         ("mcp-session-id", session.as_str()),
         ("x-request-id", "abc-1"),
@@ -149,25 +124,17 @@ async fn streamable_http_answers_them_on_one_stream() {
 #[tokio::test]
 async fn the_older_transport_answers_them_on_its_stream() {
     let web = Web::plain().await;
-    let bearer = [("authorization", "Bearer ann")];
-    let mut stream = web.send("GET", "/fixture/sse", &bearer, "").await;
-    let event = stream.event().await.unwrap();
-    let endpoint = event.split("data: ").nth(1).unwrap().trim().to_owned();
-    let headers = [bearer[0], ("content-type", "application/json")];
-    let tell = async |message: Value| -> Exchange {
-        web.send("POST", &endpoint, &headers, &message.to_string())
-            .await
-    };
-    assert_eq!(tell(initialize(BATCHED)).await.status, 202);
-    let begun = stream.message().await.unwrap();
+    let mut older = web.listen("ann").await;
+    older.tell(&initialize(BATCHED, &json!({}))).await;
+    let begun = older.stream.message().await.unwrap();
     assert_eq!(begun["result"]["protocolVersion"], BATCHED, "{begun}");
-    assert_eq!(tell(initialized()).await.status, 202);
-    assert_eq!(tell(batch()).await.status, 202);
+    older.tell(&initialized()).await;
+    older.tell(&batch()).await;
     let mut answers = Vec::new();
     for _ in 0..5 {
-        answers.push(stream.message().await.unwrap());
+        answers.push(older.stream.message().await.unwrap());
     }
     are_all(&answers);
-    drop(stream);
+    drop(older);
     web.end().await.unwrap();
 }

@@ -1,13 +1,10 @@
 //! Endpoints that are no MCP: the same gate and bounds, their own words, and nothing that outlives its client.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::fixture::web::{Exchange, Web};
 use callboard_mcp::http::Limits;
-use fixture::web::{Exchange, Web};
 
 /// The status that a request must get: method, path, headers, body.
 type Case<'r> = (u16, &'r str, &'r str, &'r [(&'r str, &'r str)], &'r str);

@@ -1,15 +1,12 @@
 //! Tools and prompts that come and go while the server runs: the lists, the calls, and who is told.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::sync::Arc;
 
+use crate::fixture::web::{Exchange, Web};
+use crate::fixture::{Board, Wire, server};
 use callboard_mcp::Offers;
 use callboard_mcp::http::Limits;
 use callboard_telemetry::CallLog;
-use fixture::web::{Exchange, Web};
-use fixture::{Board, Wire, server};
 use serde_json::{Value, json};
 
 const TOOLS: &str = "notifications/tools/list_changed";

@@ -1,12 +1,9 @@
 //! Streams over HTTP whose client may not go on: the calls at work say so before they end.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use fixture::web::{Exchange, Web};
+use crate::fixture::web::{Exchange, Web};
 use serde_json::json;
 
 /// Streams are asked about each two seconds from their begin: some just before the calls on them, some long after.

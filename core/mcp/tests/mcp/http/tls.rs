@@ -1,16 +1,13 @@
 //! TLS: what is served over it, what is not, and certificates that can't be used.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fixture::{Board, server};
 use callboard_mcp::Role;
 use callboard_mcp::http::{Http, Limits, ListenError, Listener, Open, Stop};
 use callboard_telemetry::CallLog;
-use fixture::{Board, server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -22,7 +19,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 /// Made for these tests, for `localhost`, and good for nothing else.
 fn pem(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixture/tls")
+        .join("tests/mcp/fixture/tls")
         .join(name)
 }
 

@@ -1,14 +1,11 @@
 //! The end of a server over HTTP: calls may end, waits are told, streams are closed, nobody is dropped.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::fixture::web::Web;
 use callboard_mcp::http::{EndedAtOnce, Limits};
-use fixture::web::Web;
 use serde_json::json;
 
 fn ending(millis: u64) -> Limits {
@@ -73,7 +70,7 @@ async fn waits_are_answered_as_cancelled_on_every_transport() {
     let mut old = web.call("ann", &session, 1, "note_wait", json!({})).await;
     let mut older = web.older("ann").await;
     older.call(1, "note_wait", json!({"stubborn": true})).await;
-    let (headers, call) = fixture::web::modern(1, "note_wait", json!({}));
+    let (headers, call) = crate::fixture::web::modern(1, "note_wait", json!({}));
     let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let asking = web.post("ann", &headers, &call);
     let ending = async {

@@ -1,21 +1,12 @@
 //! Calls: how they go well, and every way they go wrong.
-#![allow(clippy::unwrap_used)]
-
-mod fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::fixture::{Board, Wire, quiet, server};
 use callboard_telemetry::{CallLog, Outcome};
-use fixture::{Board, Wire, server};
 use serde_json::{Value, json};
-
-fn quiet() -> (Arc<Board>, callboard_mcp::Server<Board>) {
-    let board = Arc::new(Board::default());
-    let server = server(&board, CallLog::disabled());
-    (board, server)
-}
 
 /// As much of JSON Schema as our output schemas use.
 fn assert_valid(value: &Value, schema: &Value) {

@@ -1,14 +1,12 @@
 //! Calls that go on as tasks: their states, what they ask, their ends, and what is left of them when the process
 //! that ran them is gone.
-#![allow(clippy::unwrap_used)]
-
-mod fixture;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::fixture::{Board, Said, Wire, said};
 use callboard_mcp::{
     CallContext, Caller, Effect, Field, Long, MIGRATIONS, Memory, NoParams, Question, Role, Server,
     ServerSpec, Tool, ToolError,
@@ -16,7 +14,6 @@ use callboard_mcp::{
 use callboard_store::{Clock, FixedClock, Options, Store};
 use callboard_telemetry::CallLog;
 use callboard_telemetry::audit::{AuditFilter, AuditRow, audit_list};
-use fixture::{Board, Said, Wire, said};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,12 +1,9 @@
 //! Requests over HTTP: who and what comes in, what is bounded, what goes back.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::time::Duration;
 
+use crate::fixture::web::{Exchange, Web, modern};
 use callboard_mcp::http::{Limits, ListenError, Listener, Plaintext};
-use fixture::web::{Exchange, Web, modern};
 use serde_json::{Value, json};
 
 const ADD: &str = "note_add";
@@ -43,10 +40,7 @@ async fn both_eras_call_a_tool() {
 async fn every_older_revision_begins_a_session() {
     let web = Web::plain().await;
     for revision in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
-        let params = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
-        let begin = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
-        let answer = web.post("ann", &[], &begin).await.message().await.unwrap();
-        assert_eq!(answer["result"]["protocolVersion"], revision);
+        web.session_of("ann", revision).await;
     }
     web.end().await.unwrap();
 }

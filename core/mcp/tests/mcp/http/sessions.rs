@@ -1,17 +1,14 @@
 //! Sessions over HTTP: whose they are, what a broken stream means, and that nothing stays behind.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::fixture::web::{Exchange, Web, call};
+use crate::fixture::{Board, initialize, initialized};
 use callboard_mcp::http::Limits;
 use callboard_mcp::{CallContext, Effect, Level, NoParams, Render, Role, Server, Tool, ToolError};
 use callboard_tests::response::message;
-use fixture::Board;
-use fixture::web::{Exchange, Web, call};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -77,7 +74,7 @@ async fn the_older_transport_answers_on_its_one_stream() {
 async fn messages_before_a_session_do_no_harm() {
     let web = Web::plain().await;
     let mut older = web.listen("ann").await;
-    older.initialized().await;
+    older.tell(&initialized()).await;
     older.request(1, "nope", json!({})).await;
     let unknown = older.stream.message().await.unwrap();
     assert_eq!(unknown["error"]["code"], -32601);
@@ -136,7 +133,7 @@ async fn a_session_is_unknown_to_everybody_else() {
 async fn hanging_up_cancels_the_call_of_the_newer_era() {
     let web = Web::plain().await;
     let mut waiting = Exchange::connect(web.address).await;
-    let (headers, body) = fixture::web::modern(1, "note_wait", json!({}));
+    let (headers, body) = crate::fixture::web::modern(1, "note_wait", json!({}));
     let mut headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
     headers.extend([
         ("authorization", "Bearer ann"),
@@ -186,13 +183,7 @@ async fn a_stream_that_is_resumed_gets_the_rest() {
         .find_map(|line| line.strip_prefix("id: "))
         .unwrap();
     let step = progress_of(&last);
-    let resume = [
-        ("authorization", "Bearer ann"),
-        ("accept", "text/event-stream"),
-        ("mcp-session-id", session.as_str()),
-        ("last-event-id", id),
-    ];
-    let mut rest = web.send("GET", "/fixture/mcp", &resume, "").await;
+    let mut rest = web.come_back(&session, id).await;
     assert_eq!(rest.status, 200);
     let mut steps = Vec::new();
     while let Some(message) = rest.message().await {
@@ -296,7 +287,7 @@ async fn sessions_are_counted_and_idle_ones_end() {
         ..Limits::default()
     };
     let web = Web::open(limits).await;
-    let begin = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}});
+    let begin = initialize("2025-11-25", &json!({}));
     let used = web.session("ann").await;
     let stream = web.send("GET", "/fixture/mcp", &listening(&used), "").await;
     assert_eq!(stream.status, 200);
@@ -388,22 +379,13 @@ async fn who_comes_back_for_more_than_is_kept_learns_that() {
         ids.extend(id.filter(|_| message(&event).is_some()).map(str::to_owned));
     }
     drop(stream);
-    let back = |last: String| {
-        let session = session.clone();
-        let web = &web;
-        async move {
-            let mut headers = listening(&session).to_vec();
-            headers.push(("last-event-id", &last));
-            web.send("GET", "/fixture/mcp", &headers, "").await
-        }
-    };
-    let mut refused = back(ids[10].clone()).await;
+    let mut refused = web.come_back(&session, &ids[10]).await;
     assert_eq!(refused.status, 404);
     let refused = refused.json().await;
     assert_eq!(refused["error"]["code"], -32_001, "{refused}");
     let hint = refused["error"]["data"]["hint"].as_str().unwrap();
     assert!(hint.contains("initialize"), "{hint}");
-    let mut rest = back(ids[50].clone()).await;
+    let mut rest = web.come_back(&session, &ids[50]).await;
     assert_eq!(rest.status, 200);
     for n in 52..=100 {
         assert_eq!(rest.message().await.unwrap()["params"]["data"], n);

@@ -1,18 +1,15 @@
 //! Kinds of answers beside structured ones, and what goes on while a call runs: values for what is being
 //! filled in, log messages, the client's model.
-#![allow(clippy::unwrap_used)]
-
-mod fixture;
 
 use std::sync::Arc;
 
+use crate::fixture::{Board, Wire};
 use callboard_mcp::{
     Ability, Block, Blocks, CallContext, Completing, Effect, Level, Link, Message, NoParams,
     Prompt, PromptArgument, PromptArguments, Resource, ResourcePage, ResourceRequest, Role, Server,
     Tool, ToolError,
 };
 use callboard_telemetry::CallLog;
-use fixture::{Board, Wire};
 use serde_json::{Map, Value, json};
 
 const BYTES: &[u8] = &[0, 255, 16];
@@ -202,7 +199,7 @@ impl Prompt<Board> for Look {
 }
 
 fn plain() -> Server<Board> {
-    fixture::server(&Arc::new(Board::default()), CallLog::disabled())
+    crate::fixture::server(&Arc::new(Board::default()), CallLog::disabled())
 }
 
 fn server() -> Server<Board> {

@@ -1,10 +1,7 @@
 //! Refusals reach those they are for: clients that are still sending, and pages in browsers.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod fixture;
-
+use crate::fixture::web::{Exchange, Web};
 use callboard_mcp::http::Limits;
-use fixture::web::{Exchange, Web};
 
 static PIECE: [u8; 64 << 10] = [b' '; 64 << 10];
 
