@@ -1,5 +1,4 @@
 //! Whole documents in the styles that people use: every item, status, duration, dependency and deliverable in them.
-#![allow(clippy::unwrap_used)]
 
 use callboard_roadmap::{Item, ItemKey, Looks, Roadmap, Status, parse};
 

@@ -1,6 +1,5 @@
 //! Over generated documents: an update changes its target and no other byte, every item is found and no decoy is, and no
 //! input whatever makes the parser fail.
-#![allow(clippy::unwrap_used)]
 
 use callboard_roadmap::{
     Change, Edited, Item, ItemKey, Roadmap, Status, parse, set_deliverable, set_status,

@@ -1,5 +1,4 @@
 //! One small document for each shape that people write items in, and for what only looks like one.
-#![allow(clippy::unwrap_used)]
 
 use callboard_roadmap::{Importance, Item, ItemKey, ItemKind, Need, Roadmap, Status, parse};
 

@@ -1,5 +1,4 @@
 //! What an update writes, byte for byte, in the style of each document.
-#![allow(clippy::unwrap_used)]
 
 use callboard_roadmap::{EditError, ItemKey, Status, parse, set_deliverable, set_status};
 
