@@ -1,12 +1,9 @@
 //! Several processes on one board. The children are this test binary again, in another role.
-#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "these tests start themselves as children, tell them their role and read what they say"
 )]
-
-mod rig;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -14,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use crate::rig::{SCHEMA, insert, items, number};
 use callboard_store::{Conn, Options, Store, StoreError, params};
-use rig::{SCHEMA, insert, items, number};
 
 const ROLE: &str = "CALLBOARD_STORE_TEST_ROLE";
 const BOARD: &str = "CALLBOARD_STORE_TEST_BOARD";
@@ -107,7 +104,7 @@ struct Process {
 impl Process {
     fn start(role: &str, board: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--ignored", "--nocapture"])
+            .args(["--exact", "processes::child", "--ignored", "--nocapture"])
             .env(ROLE, role)
             .env(BOARD, board)
             .stdin(Stdio::piped())

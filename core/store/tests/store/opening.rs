@@ -1,13 +1,10 @@
 //! Opening, migrating and backing up.
-#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
-mod rig;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::rig::{SCHEMA, board, insert, items, number};
 use callboard_store::{Durability, Migration, OpenError, Options, Store, StoreError, params};
-use rig::{SCHEMA, board, insert, items, number};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777

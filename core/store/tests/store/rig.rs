@@ -1,6 +1,4 @@
 //! A board in a directory of its own, for the store's tests.
-#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::pin::pin;
 use std::sync::mpsc;

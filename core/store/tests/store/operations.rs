@@ -1,13 +1,10 @@
 //! What an operation may rely on.
-#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
-
-mod rig;
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::rig::{board, hold, insert, items, number, queue_and_leave};
 use callboard_store::{Conn, Options, Store, StoreError, Value, params};
-use rig::{board, hold, insert, items, number, queue_and_leave};
 
 #[tokio::test]
 async fn a_write_is_answered_with_its_result_and_seen_by_reads() {
@@ -213,7 +210,7 @@ async fn point_reads_do_not_wait_for_snapshot_reads() {
         readers: 1,
         ..Options::board(dir.path())
     };
-    let store = Store::open(options, &[rig::SCHEMA]).unwrap();
+    let store = Store::open(options, &[crate::rig::SCHEMA]).unwrap();
     let (release, released) = mpsc::channel::<()>();
     let (started, has_started) = mpsc::channel();
     let long = store.clone();
@@ -311,7 +308,7 @@ async fn more_writes_than_the_queue_holds_all_happen() {
 #[test]
 fn two_handles_of_one_process_share_a_board() {
     let board = board();
-    let second = Store::open(Options::board(board.dir.path()), &[rig::SCHEMA]).unwrap();
+    let second = Store::open(Options::board(board.dir.path()), &[crate::rig::SCHEMA]).unwrap();
     board
         .store
         .write_blocking(|conn| insert(conn, "a"))
