@@ -1,10 +1,6 @@
 //! One provider over the network: its keep-alive, its end when the caller leaves, and the words of its failures.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod asking;
-
-use asking::{endpoint, upstream};
+use crate::asking::{clock, endpoint, upstream};
 use callboard_redact::Secret;
 use callboard_routing::chat::{Chat, Event};
 use callboard_routing::failure::FailureKind;
@@ -73,7 +69,7 @@ async fn a_bad_key_a_wrong_url_and_a_missing_model_are_told_apart() {
         let make = |change: fn(&mut callboard_routing::upstream::Endpoint)| {
             let mut endpoint = endpoint(&scripted, wire, Deadlines::default());
             change(&mut endpoint);
-            Upstream::new(endpoint, asking::clock()).unwrap()
+            Upstream::new(endpoint, clock()).unwrap()
         };
         let chat = Chat::ask("ok", "hi");
         if wire != Wire::Ollama {
@@ -131,7 +127,7 @@ fn what_can_not_be_used_is_said_before_anything_is_sent() {
     ] {
         let mut endpoint = endpoint(&scripted, Wire::OpenAi, Deadlines::default());
         endpoint.base_url = base.to_owned();
-        let failure = Upstream::new(endpoint, asking::clock()).unwrap_err();
+        let failure = Upstream::new(endpoint, clock()).unwrap_err();
         assert_eq!(failure.kind, FailureKind::WrongUrl, "{base}");
         assert!(failure.message.contains(named), "{base}: {failure}");
         assert!(
@@ -141,7 +137,7 @@ fn what_can_not_be_used_is_said_before_anything_is_sent() {
     }
     let mut endpoint = endpoint(&scripted, Wire::OpenAi, Deadlines::default());
     endpoint.key = Some(Secret::new("sk-upstream-5d1e\n".to_owned()));
-    let failure = Upstream::new(endpoint, asking::clock()).unwrap_err();
+    let failure = Upstream::new(endpoint, clock()).unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadKey);
     assert!(!failure.message.contains("5d1e"));
 }
@@ -151,7 +147,7 @@ async fn a_base_with_the_first_step_of_the_path_is_understood() {
     let scripted = Scripted::start();
     let mut endpoint = endpoint(&scripted, Wire::Anthropic, Deadlines::default());
     endpoint.base_url.push_str("/v1/");
-    let provider = Upstream::new(endpoint, asking::clock()).unwrap();
+    let provider = Upstream::new(endpoint, clock()).unwrap();
     provider.complete(&Chat::ask("ok", "hi")).await.unwrap();
     assert_eq!(scripted.asked()[0].path, "/anthropic/v1/messages");
 }
@@ -162,7 +158,7 @@ async fn headers_of_the_settings_and_the_key_are_sent() {
     let mut endpoint = endpoint(&scripted, Wire::OpenAi, Deadlines::default());
     let value = Secret::new("acme-7781".to_owned());
     endpoint.headers.push(("x-team".to_owned(), value));
-    let provider = Upstream::new(endpoint, asking::clock()).unwrap();
+    let provider = Upstream::new(endpoint, clock()).unwrap();
     provider.complete(&Chat::ask("ok", "hi")).await.unwrap();
     let asked = &scripted.asked()[0];
     assert_eq!(asked.header("x-team"), Some("acme-7781"));

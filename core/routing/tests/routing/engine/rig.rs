@@ -1,7 +1,5 @@
 //! A board, a router over it, and providers that fail as they are told to.
 
-#![allow(dead_code, reason = "not every test uses all")]
-
 use crate::asking;
 use callboard_limits::{
     Breaker, Call, Limit, LimitError, MIGRATIONS, Owner, PriceTable, breakers, calls_unlogged,

@@ -1,7 +1,7 @@
 //! What passes through: bodies but for the model's name, and answers that are listened to.
 
+use super::head;
 use crate::fixtures::{PLAIN, STREAMS};
-use crate::head;
 use callboard_routing::chat::Finish;
 use callboard_routing::failure::FailureKind;
 use callboard_routing::gateway::{Named, Tap, passes};

@@ -1,6 +1,6 @@
 //! How calls end that nobody waits for, that take too long, or that fail and are made again.
 
-use crate::rig::{ONCE, hi, named, open, parts, provider, read, rig, settings, simple, until};
+use super::rig::{ONCE, hi, named, open, parts, provider, read, rig, settings, simple, until};
 use callboard_limits::{BreakerState, CallState, Patience as Breaking};
 use callboard_routing::chat::Event;
 use callboard_routing::engine::{Ask, CallError, Patience, Router, row_of};
@@ -280,7 +280,7 @@ async fn a_probe_that_is_called_off_does_not_stand_in_the_way_of_the_next() {
     };
     let quick = Deadlines {
         first_byte: Duration::from_millis(500),
-        ..crate::rig::PATIENT
+        ..super::rig::PATIENT
     };
     let main = provider(named(&scripted, "main", Wire::OpenAi, quick));
     with.providers.insert("main".to_owned(), main);
@@ -324,7 +324,7 @@ async fn nothing_is_asked_that_no_wire_has_words_for() {
     let settings = settings(
         vec![(
             "main",
-            provider(named(&scripted, "main", Wire::Ollama, crate::rig::PATIENT)),
+            provider(named(&scripted, "main", Wire::Ollama, super::rig::PATIENT)),
         )],
         &[("main", "ok")],
     );

@@ -1,11 +1,7 @@
 //! The gateway's two sides together: a client's body to a provider's, and a provider's bytes to a client's.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 mod completions;
 mod counts;
-#[path = "../fixtures/mod.rs"]
-mod fixtures;
 mod messages;
 mod passing;
 mod responses;
@@ -17,7 +13,7 @@ use callboard_routing::wire::{Head, Mode, Wire};
 use http::HeaderMap;
 use serde_json::Value;
 
-pub(crate) fn stamp() -> Stamp {
+pub fn stamp() -> Stamp {
     Stamp {
         id: "c_1".to_owned(),
         model: "asked".to_owned(),
@@ -25,7 +21,7 @@ pub(crate) fn stamp() -> Stamp {
     }
 }
 
-pub(crate) fn head(status: u16) -> Head {
+pub fn head(status: u16) -> Head {
     Head {
         status,
         headers: HeaderMap::new(),
@@ -33,12 +29,12 @@ pub(crate) fn head(status: u16) -> Head {
     }
 }
 
-pub(crate) fn asked(dialect: Dialect, body: &Value) -> Asked {
+pub fn asked(dialect: Dialect, body: &Value) -> Asked {
     dialect.decode(body.to_string().as_bytes()).unwrap()
 }
 
 /// A client's body as a provider gets it.
-pub(crate) fn across(dialect: Dialect, body: &Value, wire: Wire) -> Value {
+pub fn across(dialect: Dialect, body: &Value, wire: Wire) -> Value {
     let mut chat = asked(dialect, body).chat;
     fit(&mut chat, wire);
     let encoded = wire.encode(&chat, Mode::Plain).unwrap();
@@ -46,13 +42,13 @@ pub(crate) fn across(dialect: Dialect, body: &Value, wire: Wire) -> Value {
 }
 
 /// What the client is told of why its body is refused.
-pub(crate) fn refusal(dialect: Dialect, body: &Value) -> String {
+pub fn refusal(dialect: Dialect, body: &Value) -> String {
     let refused = dialect.decode(body.to_string().as_bytes());
     refused.map(|asked| asked.chat).unwrap_err().to_string()
 }
 
 /// What a client sees of these events.
-pub(crate) fn written(asked: &Asked, events: &[Event]) -> String {
+pub fn written(asked: &Asked, events: &[Event]) -> String {
     let (mut stream, mut out) = (asked.stream(stamp()), Vec::new());
     for event in events {
         stream.event(event, &mut out);
@@ -61,7 +57,7 @@ pub(crate) fn written(asked: &Asked, events: &[Event]) -> String {
 }
 
 /// What a client sees of a provider's bytes, a failure in them included.
-pub(crate) fn relayed(asked: &Asked, wire: Wire, bytes: &[u8]) -> String {
+pub fn relayed(asked: &Asked, wire: Wire, bytes: &[u8]) -> String {
     let mut decoder = wire.decoder(head(200));
     let (mut stream, mut out) = (asked.stream(stamp()), Vec::new());
     let mut events = Vec::new();
@@ -78,7 +74,7 @@ pub(crate) fn relayed(asked: &Asked, wire: Wire, bytes: &[u8]) -> String {
 }
 
 /// The data of each event; its name must say the same.
-pub(crate) fn data(text: &str) -> Vec<Value> {
+pub fn data(text: &str) -> Vec<Value> {
     let blocks = text.split_terminator("\n\n");
     blocks
         .map(|block| {
@@ -99,13 +95,13 @@ pub(crate) fn data(text: &str) -> Vec<Value> {
         .collect()
 }
 
-pub(crate) fn said(text: &str) -> Event {
+pub fn said(text: &str) -> Event {
     Event::Text {
         text: text.to_owned(),
     }
 }
 
-pub(crate) fn call(index: usize, id: &str) -> Event {
+pub fn call(index: usize, id: &str) -> Event {
     Event::ToolCallStarted {
         index,
         id: id.to_owned(),
@@ -114,7 +110,7 @@ pub(crate) fn call(index: usize, id: &str) -> Event {
     }
 }
 
-pub(crate) fn more(index: usize, arguments: &str) -> Event {
+pub fn more(index: usize, arguments: &str) -> Event {
     Event::ToolCallDelta {
         index,
         arguments: arguments.to_owned(),

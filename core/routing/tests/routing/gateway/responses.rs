@@ -1,7 +1,7 @@
 //! Clients that speak Responses.
 
+use super::{across, asked, call, data, head, more, refusal, relayed, said, stamp, written};
 use crate::fixtures::{PLAIN, STREAMS};
-use crate::{across, asked, call, data, head, more, refusal, relayed, said, stamp, written};
 use callboard_routing::chat::{Event, Finish, Image};
 use callboard_routing::gateway::Dialect;
 use callboard_routing::wire::{Mode, Wire};

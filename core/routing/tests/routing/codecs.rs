@@ -1,14 +1,10 @@
 //! The four codecs from outside: what goes out, and what is made of what comes back, however it is cut.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod fixtures;
-
+use crate::fixtures::{PLAIN, STREAMS};
 use callboard_routing::chat::{Assembly, Event, Finish, Form, Kept, Part, Reply};
 use callboard_routing::failure::{Failure, FailureKind};
 use callboard_routing::wire::{Decoder, Head, Wire};
 use callboard_telemetry::{Counted, Tokens, Usage};
-use fixtures::{PLAIN, STREAMS};
 use http::HeaderMap;
 use proptest::prelude::*;
 

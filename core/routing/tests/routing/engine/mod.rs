@@ -3,10 +3,6 @@
 //! For: what becomes of every fault: who is asked next, which rows are written, what is paid, what the breakers know.
 //! Not for: what the faults look like on the wire (`faults.rs`).
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-#[path = "../asking/mod.rs"]
-mod asking;
 mod rig;
 mod speed;
 

@@ -1,7 +1,7 @@
 //! Bodies that pass as they are: what is held for them, however they are written, and answers that are not believed.
 
+use super::rig::{PATIENT, Rig, hi, provider, rig, settings, simple};
 use crate::asking;
-use crate::rig::{PATIENT, Rig, hi, provider, rig, settings, simple};
 use callboard_limits::{Limit, Resource, Scope, Span};
 use callboard_routing::engine::{CallError, Passed, Passing, Settings, Wanted, row_of};
 use callboard_routing::upstream::Upstream;

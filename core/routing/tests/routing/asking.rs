@@ -1,7 +1,5 @@
 //! A provider of the scripted upstream's, as a client has it.
 
-#![allow(dead_code, reason = "not every test uses all")]
-
 use callboard_redact::Secret;
 use callboard_routing::upstream::{Deadlines, Endpoint, Upstream};
 use callboard_routing::wire::Wire;

@@ -1,7 +1,5 @@
 //! What goes out on each wire for one rich chat, and what each wire has no words for.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use callboard_routing::chat::{
     Chat, Form, Image, Kept, Message, Output, Part, Reasoning, Role, Sampling, ToolChoice, ToolSpec,
 };

@@ -1,6 +1,6 @@
 //! Numbers of tokens as providers say them: whatever they are, nothing breaks, and none that can't be true is believed.
 
-use crate::{asked, head, relayed};
+use super::{asked, head, relayed};
 use callboard_routing::gateway::{Dialect, Tap};
 use callboard_routing::wire::Wire;
 use callboard_telemetry::{Counted, Usage};

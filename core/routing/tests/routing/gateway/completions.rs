@@ -1,7 +1,7 @@
 //! Clients that speak chat completions.
 
+use super::{across, asked, call, data, head, more, refusal, relayed, said, stamp, written};
 use crate::fixtures::{PLAIN, STREAMS};
-use crate::{across, asked, call, data, head, more, refusal, relayed, said, stamp, written};
 use callboard_routing::chat::{Event, Finish, Form, Image, Kept, Part};
 use callboard_routing::failure::{Failure, FailureKind};
 use callboard_routing::gateway::Dialect;
@@ -317,7 +317,7 @@ fn what_a_provider_wants_back_goes_through_the_client() {
     let whole: Value = serde_json::from_slice(&asked.reply(&reply, &stamp()).unwrap()).unwrap();
     let mut body = rich();
     body["messages"] = json!([{"role": "user", "content": "hi"}, whole["choices"][0]["message"]]);
-    let chat = crate::asked(C, &body).chat;
+    let chat = super::asked(C, &body).chat;
     let kept = |wire, form, payload: &str| {
         Some(Kept {
             wire,

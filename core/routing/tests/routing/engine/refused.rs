@@ -1,6 +1,6 @@
 //! What is remembered of calls that nobody may answer, and of candidates that were passed over.
 
-use crate::rig::{PATIENT, hi, named, parts, provider, rig, settings, simple};
+use super::rig::{PATIENT, hi, named, parts, provider, rig, settings, simple};
 use callboard_limits::{Limit, Resource, Scope, Span};
 use callboard_routing::engine::{CallError, Router, Settings, row_of};
 use callboard_routing::wire::Wire;

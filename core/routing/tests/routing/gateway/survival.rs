@@ -1,6 +1,6 @@
 //! What a model says survives every way through the gateway.
 
-use crate::{asked, head, stamp};
+use super::{asked, head, stamp};
 use callboard_routing::chat::{Assembly, Chat, Event, Finish, Message, Part};
 use callboard_routing::gateway::Dialect;
 use callboard_routing::wire::{Mode, Wire};
@@ -37,12 +37,12 @@ fn events(said: &[Said]) -> Vec<Event> {
             Said::Call(arguments, cut) => {
                 let index = calls;
                 calls += 1;
-                events.push(crate::call(index, &format!("call_{index}")));
+                events.push(super::call(index, &format!("call_{index}")));
                 let cut = arguments.char_indices().nth(*cut);
                 let cut = cut.map_or(arguments.len(), |(at, _)| at);
                 for piece in [&arguments[..cut], &arguments[cut..]] {
                     if !piece.is_empty() {
-                        events.push(crate::more(index, piece));
+                        events.push(super::more(index, piece));
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Every fault on every wire, whole, streamed and passed: who is asked next, which rows there are, what is paid.
 
-use crate::rig::{ONCE, PATIENT, Rig, hi, named, prices, provider, read, rig, settings};
+use super::rig::{ONCE, PATIENT, Rig, hi, named, prices, provider, read, rig, settings};
 use callboard_limits::{BreakerState, Call, CallState};
 use callboard_routing::chat::Chat;
 use callboard_routing::engine::{CallError, Hop, Passing, Wanted, row_of};

@@ -1,6 +1,6 @@
 //! Routes whose order is learned: what a call does with what the board's tasks have taught.
 
-use crate::rig::{Rig, hi, rig, simple};
+use super::rig::{Rig, hi, rig, simple};
 use callboard_limits::{LearnCursor, LimitError, PriceTable, RouteOutcome, outcomes_record};
 use callboard_routing::bandit::{COUNTED_MS, Policy};
 use callboard_routing::engine::{Ask, Escalate, Explained, Settings, row_of};

@@ -1,6 +1,6 @@
 //! What limits, prices and settings do to calls, and what a dry run says of it.
 
-use crate::rig::{PATIENT, hi, named, parts, prices, provider, read, rig, settings, simple, until};
+use super::rig::{PATIENT, hi, named, parts, prices, provider, read, rig, settings, simple, until};
 use callboard_limits::{Frees, Limit, Resource, Scope, Span};
 use callboard_routing::chat::{Chat, Output};
 use callboard_routing::check::Unmet;

@@ -1,7 +1,7 @@
 //! Clients that speak Messages.
 
+use super::{across, asked, call, data, head, more, refusal, relayed, said, stamp, written};
 use crate::fixtures::{PLAIN, STREAMS};
-use crate::{across, asked, call, data, head, more, refusal, relayed, said, stamp, written};
 use callboard_routing::chat::{Event, Finish, Form, Image, Kept, Part, Reasoning};
 use callboard_routing::failure::{Failure, FailureKind};
 use callboard_routing::gateway::{Dialect, decode_count};

@@ -1,10 +1,6 @@
 //! Every fault on every wire, in one piece and streamed: what comes of it, to the last field.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod asking;
-
-use asking::{clock, endpoint, upstream};
+use crate::asking::{clock, endpoint, upstream};
 use callboard_routing::chat::{Assembly, Chat, Event, Finish, Part, Remaining, Reply};
 use callboard_routing::failure::{Failure, FailureKind};
 use callboard_routing::upstream::{Deadlines, Upstream};

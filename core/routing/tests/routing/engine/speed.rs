@@ -1,6 +1,6 @@
 //! What the router adds to a call, beside the same calls without it. Prints; asserts nothing about time.
 
-use crate::rig::{PATIENT, hi, named, rig, simple};
+use super::rig::{PATIENT, hi, named, rig, simple};
 use callboard_limits::{Limit, Resource, Scope, Span};
 use callboard_routing::chat::Chat;
 use callboard_routing::wire::Wire;

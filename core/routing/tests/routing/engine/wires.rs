@@ -1,6 +1,6 @@
 //! Routes whose candidates speak several wires: what passes, what is translated, and who is passed over by name.
 
-use crate::rig::{ONCE, PATIENT, Rig, hi, named, provider, rig, settings};
+use super::rig::{ONCE, PATIENT, Rig, hi, named, provider, rig, settings};
 use callboard_routing::chat::Chat;
 use callboard_routing::engine::{
     Ask, CallError, Escalate, Handed, Passing, Settings, Target, Wanted, row_of,

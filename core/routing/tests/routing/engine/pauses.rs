@@ -1,6 +1,6 @@
 //! How long a call is held at most: by a provider's pauses, by all retries, by its route.
 
-use crate::rig::{ONCE, hi, named, provider, rig, settings, simple};
+use super::rig::{ONCE, hi, named, provider, rig, settings, simple};
 use callboard_routing::engine::{Ask, CallError, Patience};
 use callboard_routing::failure::FailureKind;
 use callboard_routing::upstream::Deadlines;
