@@ -7,7 +7,7 @@ use serde_json::Value;
 
 #[test]
 fn collected_bodies_get_the_kind_that_people_gave_them() {
-    let text = include_str!("../../../telemetry/tests/llm_errors.json");
+    let text = include_str!("../../../telemetry/tests/telemetry/llm_errors.json");
     let cases: Vec<Value> = serde_json::from_str(text).unwrap();
     let (mut count, mut wrong) = (0, Vec::new());
     for case in &cases {

@@ -5,7 +5,7 @@
 //! its own typed failures) or reading the wire.
 //!
 //! How often it is right is measured on collected error bodies, half of which the rules were never adjusted
-//! to: `core/telemetry/tests/errors.rs`.
+//! to: `core/telemetry/tests/telemetry/errors.rs`.
 
 mod class;
 mod phrases;

@@ -1,7 +1,5 @@
 //! Spans as a collector gets them: decoded with OpenTelemetry's own types.
 
-#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
-
 mod collector;
 
 use callboard_store::StoreError;
