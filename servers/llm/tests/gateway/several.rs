@@ -1,11 +1,8 @@
 //! Routes whose candidates speak several protocols: what passes, what is translated, and what the rows say.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod rig;
-
+use crate::rig::Rig;
+use crate::rig::ask::{PATHS, question, said};
 use callboard_routing::engine::Target;
-use rig::Rig;
-use rig::ask::{PATHS, question, said};
 use serde_json::{Value, json};
 
 /// A rig with a route of this name over these models, each asked once.

@@ -1,5 +1,4 @@
 //! The gateway over real HTTP, with a scripted provider behind it that speaks the four wires.
-#![allow(dead_code)]
 
 pub mod ask;
 
@@ -34,11 +33,11 @@ pub const CANARY: &str = "sk-canary-0123456789abcdef";
 pub struct Rig {
     pub scripted: Scripted,
     pub store: Store,
-    pub router: Router,
     pub stop: Stop,
     pub address: SocketAddr,
     pub token: String,
-    runtime: tokio::runtime::Runtime,
+    /// Serves as long as the rig lives.
+    _runtime: tokio::runtime::Runtime,
     _dir: tempfile::TempDir,
 }
 
@@ -112,7 +111,7 @@ impl Rig {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let stop = Stop::new();
         let gate = TokenGate::new(store.clone(), Arc::clone(&clock), Policy::default());
-        let gateway = Gateway::new(router.clone(), clock);
+        let gateway = Gateway::new(router, clock);
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let listening = Listener::plain(local, Plaintext::Loopback);
         let listener = runtime.block_on(listening).unwrap();
@@ -127,11 +126,10 @@ impl Rig {
         let mut rig = Rig {
             scripted,
             store,
-            router,
             stop,
             address,
             token: String::new(),
-            runtime,
+            _runtime: runtime,
             _dir: dir,
         };
         let grant = Grant {

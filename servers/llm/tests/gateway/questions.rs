@@ -1,13 +1,10 @@
 //! Questions to models in every protocol of a client, over every wire of a provider.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod rig;
-
+use crate::rig::ask::{PATHS, WIRES, question, said, words};
+use crate::rig::{CANARY, Rig, events};
 use callboard_limits::{Limit, Resource, Scope, Span, limit_set};
 use callboard_mcp::{Grant, Role};
 use callboard_telemetry::llm::LlmOutcome;
-use rig::ask::{PATHS, WIRES, question, said, words};
-use rig::{CANARY, Rig, events};
 use serde_json::json;
 
 #[test]

@@ -1,14 +1,11 @@
 //! Who gets in, what is there, how many tokens a question has, and what a request states of itself.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod rig;
-
+use crate::rig::ask::{PATHS, question};
+use crate::rig::{CANARY, Rig};
 use callboard_mcp::{Grant, Role};
 use callboard_routing::engine::{Settings, Target};
 use callboard_routing::route::{Offer, Privacy, TaskClass};
 use callboard_tests::upstream::Upstream as Scripted;
-use rig::ask::{PATHS, question};
-use rig::{CANARY, Rig};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -156,7 +153,7 @@ fn an_odd_body_streams_and_an_ambiguous_one_is_refused() {
     let body = format!(r#"{{"model":"openai",{said},"max_tokens":100.0,"stream":true}}"#);
     let mut streamed = rig.send("POST", path, &headers, &body);
     assert_eq!(streamed.status, 200);
-    let events = rig::events(&mut streamed).concat();
+    let events = crate::rig::events(&mut streamed).concat();
     assert!(events.contains("[DONE]"), "{events}");
     assert_eq!(rig.scripted.asked().len(), 1);
 }
