@@ -9,6 +9,7 @@
 
 mod access;
 mod agents;
+mod answers;
 mod audit;
 mod cli;
 mod clients;

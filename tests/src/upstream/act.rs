@@ -74,11 +74,19 @@ impl Act {
 /// What begins as a good answer: status 200.
 pub(super) fn answer(wire: Wire, fault: &str, model: &str, stream: bool) -> Act {
     let headers = wires::headers(wire);
-    let pieces = if stream {
+    let mut pieces = if stream {
         wires::pieces(wire, model, fault == "tools")
     } else {
         vec![wires::plain(wire, model, fault == "tools").to_string()]
     };
+    let words = fault.strip_prefix("words-");
+    if let Some(count) = words.and_then(|count| count.parse::<usize>().ok()) {
+        let said = format!("from {model}");
+        let more: String = (1..=count).map(|word| format!(" ä{word}")).collect();
+        for piece in &mut pieces {
+            *piece = piece.replace(&said, &format!("{said}{more}"));
+        }
+    }
     let half = |pieces: Vec<String>| match stream {
         // The beginning and one word.
         true => pieces.into_iter().take(wires::begun(wire)).collect(),

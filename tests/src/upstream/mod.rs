@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `ok`, anything else | an answer: "Hello from MODEL", 1,200 tokens in, 27 out |
 //! | `tools` | the same with a call of the tool `weather` |
+//! | `words-N` | the same with N words more: ` ä1 ä2 …` |
 //! | `delay-N` | the same after N milliseconds |
 //! | `flaky-N` | the same, but every Nth request ends as `500` |
 //! | `429`, `429-date`, `429-body` | limited; when to come back is in seconds, as a date, or in the body |
