@@ -190,3 +190,86 @@ fn a_reader_that_goes_takes_the_call_with_it() {
     let agent = &calls(&home)[0]["detail"]["for"]["agent"];
     assert_eq!(agent, "robin", "a key without an agent is that of its name");
 }
+
+/// What has no price is asked for where no budget is, and costs nobody knows what; under a budget it goes nowhere, and the
+/// client is told what to do.
+#[test]
+fn what_has_no_price_passes_no_budget() {
+    let search = |max: Option<u64>| {
+        let mut tool = json!({"type": "web_search_20250305", "name": "web_search"});
+        if let Some(max) = max {
+            tool["max_uses"] = json!(max);
+        }
+        json!({"tools": [tool]})
+    };
+    let asked = [
+        (json!({"service_tier": "auto"}), 200, ""),
+        (
+            json!({"speed": "fast"}),
+            400,
+            "the price of service tier speed:fast isn't known, and a money limit applies: ask for the standard tier",
+        ),
+        (
+            json!({"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]}),
+            400,
+            "the provider's tool code_execution isn't known",
+        ),
+        (search(None), 400, "say how often at most, in its max_uses"),
+        (search(Some(8)), 200, ""),
+        // A dollar pays for ninety-nine searches and a question.
+        (search(Some(200)), 429, "the limit of $1.00 a day"),
+    ];
+    for budget in [false, true] {
+        let home = Home::new();
+        let upstream = Upstream::start();
+        let claude = upstream.base("anthropic");
+        let prices = home.path().join("own.toml");
+        home.write(&prices, "version = \"own\"\n[[price]]\nprovider = \"anthropic\"\nmodel = \"ok\"\ninput = 1\noutput = 4\nsource = \"here\"\n");
+        let mut more = format!("{MORE}[prices]\nfile = {prices:?}\n");
+        if budget {
+            more.push_str("[budgets.all]\nday = \"1.00\"\n");
+        }
+        configure(&home, &[("claude", "anthropic", claude.as_str())], &more);
+        let mut served = Served::at(&home, "127.0.0.1:0");
+        served.show(&key(&home, "robin", &[]));
+        for (with, status, says) in &asked {
+            let mut body: Value = serde_json::from_str(&question("main")).unwrap();
+            body.as_object_mut()
+                .unwrap()
+                .extend(with.as_object().unwrap().clone());
+            let mut answer = served.send("POST", "/v1/messages", &[], &body.to_string());
+            let said = answer.body();
+            let status = if budget { *status } else { 200 };
+            assert_eq!(answer.status, status, "{with}: {said}");
+            assert!(!budget || said.contains(says), "{with}: {said}");
+        }
+        let calls = calls(&home);
+        let (all, known) = (
+            calls.len(),
+            calls.iter().filter(|call| !call["money"].is_null()).count(),
+        );
+        // Without a budget those in fast mode and with code cost nobody knows what. The scripted one never searches.
+        assert_eq!(
+            (all, known),
+            if budget { (2, 2) } else { (6, 4) },
+            "{calls:#?}"
+        );
+        let modes: Vec<&str> = calls
+            .iter()
+            .filter_map(|call| call["detail"]["mode"].as_str())
+            .collect();
+        assert_eq!(
+            modes,
+            if budget {
+                vec![]
+            } else {
+                vec!["speed:fast", "code_execution=?"]
+            }
+        );
+        served.terminate();
+        let (_, log) = served.ended();
+        let warned =
+            log.contains("service tier speed:fast isn't known, so what such calls cost is unknown");
+        assert_eq!(warned, !budget, "{log}");
+    }
+}

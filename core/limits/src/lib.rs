@@ -32,7 +32,7 @@ pub use outcome::{
     LearnCursor, RouteOutcome, RouteTallies, RouteTally, outcomes_cursor, outcomes_prune,
     outcomes_record, outcomes_tally,
 };
-pub use price::{Mode, Price, PriceFileError, PriceTable, Priced};
+pub use price::{Mode, Price, PriceFileError, PriceTable, Priced, Tier, Unpriced as UnpricedMode};
 pub use reservation::{
     Ask, Call, CallState, Denied, Estimate, Frees, KEEP_MS, Level, Owner, Reservation, Settlement,
     Standing, Subject, call_get, call_logged, call_price, calls_prune, calls_unlogged,

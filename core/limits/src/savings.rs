@@ -8,7 +8,7 @@ use callboard_telemetry::usage::{MicroDollars, Tokens};
 use crate::price::{Mode, PriceTable};
 
 /// A call that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spent {
     /// When, ms since 1970 UTC.
     pub at: i64,
@@ -61,7 +61,7 @@ pub fn savings(
 ) -> Savings {
     let mut all = Savings::default();
     for call in calls {
-        let baseline = table.cost(provider, model, call.at, &call.tokens, call.mode);
+        let baseline = table.cost(provider, model, call.at, &call.tokens, &call.mode);
         match (call.cost, baseline) {
             (None, _) => all.unpriced += 1,
             (Some(_), None) => all.no_baseline += 1,
@@ -109,14 +109,14 @@ local = true
         Spent {
             at: 0,
             tokens,
-            mode: Mode::Standard,
+            mode: Mode::STANDARD,
             cost: cost.map(MicroDollars),
         }
     }
 
     fn against(provider: &str, model: &str, calls: &[Spent]) -> Savings {
         let table = PriceTable::empty().with(PRICES).unwrap();
-        savings(&table, provider, model, calls.iter().copied())
+        savings(&table, provider, model, calls.iter().cloned())
     }
 
     #[test]
@@ -138,7 +138,7 @@ local = true
     fn the_price_is_that_of_the_calls_time() {
         let mut later = spent(1_000, 0, 0, Some(1));
         later.at = 1_893_456_000_000;
-        assert_eq!(against("p", "big", &[later]).baseline.0, 5_000);
+        assert_eq!(against("p", "big", &[later.clone()]).baseline.0, 5_000);
         later.at -= 1;
         assert_eq!(against("p", "big", &[later]).baseline.0, 10_000);
     }
@@ -146,7 +146,7 @@ local = true
     #[test]
     fn what_cannot_be_compared_is_in_neither_sum() {
         let mut batch = spent(10, 0, 0, Some(7));
-        batch.mode = Mode::Batch;
+        batch.mode = Mode::tier("batch");
         let all = against(
             "p",
             "big",

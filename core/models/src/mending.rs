@@ -79,18 +79,20 @@ impl Prices {
         models: [Option<&str>; 2],
         at: i64,
         tokens: &Tokens,
+        mode: &Mode,
     ) -> Option<Priced> {
         let vendor = self.vendors.get(provider).map_or(provider, String::as_str);
         let mut models = models.into_iter().flatten();
-        models.find_map(|model| self.table.cost(vendor, model, at, tokens, Mode::Standard))
+        models.find_map(|model| self.table.cost(vendor, model, at, tokens, mode))
     }
 
     fn of_call(&self, call: &Call) -> Option<Priced> {
         let provider = call.subject.provider.as_deref()?;
         let tokens = call.usage.as_ref()?.tokens;
-        let answered = row_of(call).model_answered;
-        let models = [call.subject.model.as_deref(), answered.as_deref()];
-        self.of(provider, models, call.reserved_at, &tokens)
+        let row = row_of(call);
+        let models = [call.subject.model.as_deref(), row.model_answered.as_deref()];
+        // By how it was made: no price of the standard tier is that of another.
+        self.of(provider, models, call.reserved_at, &tokens, &row.mode)
     }
 }
 
@@ -130,7 +132,7 @@ pub(crate) async fn reprice(
     let by = prices.clone();
     let price: PriceOf = Arc::new(move |call: &llm::Unpriced| {
         let models = [Some(call.model.as_str()), call.model_answered.as_deref()];
-        let priced = by.of(&call.provider, models, call.at, &call.tokens)?;
+        let priced = by.of(&call.provider, models, call.at, &call.tokens, &call.mode)?;
         Some(llm::Priced {
             cost: priced.cost,
             version: priced.version,

@@ -22,4 +22,4 @@ pub mod usage;
 
 pub use call_log::{CallLog, CallLogError, CallRow, Keeping, Outcome, open_events};
 pub use tracing_setup::{LogFormat, TracingError, init_tracing};
-pub use usage::{Counted, MicroDollars, Tokens, Usage};
+pub use usage::{Counted, MicroDollars, Mode, Tokens, Usage};

@@ -66,6 +66,8 @@ pub mod attribute {
     pub const STREAM: &str = "gen_ai.request.stream";
     /// The HTTP status.
     pub const STATUS: &str = "http.response.status_code";
+    /// How it was made, where that was no ordinary way: tiers of service, tools that the provider ran (ours).
+    pub const MODE: &str = "callboard.mode";
     /// What it cost in US dollars; absent where that is not known (ours).
     pub const COST: &str = "callboard.cost_usd";
 }

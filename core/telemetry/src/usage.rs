@@ -3,6 +3,7 @@
 //! For: tokens by kind as one shape for every provider, and amounts that add up exactly. Not for: prices
 //! (limits has them) or reading a provider's answer (routing does).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
@@ -60,6 +61,99 @@ pub struct Usage {
     pub tokens: Tokens,
     /// Who says so.
     pub counted: Counted,
+}
+
+/// How a call was made, as far as its price depends on that. Nothing in it: an ordinary call, paid by its tokens alone.
+///
+/// In rows it is its text: `flex`, `web_search=3`, `priority code_execution=?`. A word that nobody knows stays in it, so
+/// that such a call is never priced as an ordinary one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Mode {
+    /// Tiers of service other than the standard one, in the provider's words.
+    pub tiers: BTreeSet<String>,
+    /// Tools that the provider ran, by name, and how often; `None` where that is not known, or not what is paid for.
+    pub tools: BTreeMap<String, Option<u64>>,
+}
+
+impl Mode {
+    /// An ordinary call.
+    pub const STANDARD: Mode = Mode {
+        tiers: BTreeSet::new(),
+        tools: BTreeMap::new(),
+    };
+
+    /// A call in one tier.
+    #[must_use]
+    pub fn tier(word: &str) -> Mode {
+        let mut mode = Mode::STANDARD;
+        mode.in_tier(word);
+        mode
+    }
+
+    /// The call is in this tier too.
+    pub fn in_tier(&mut self, word: &str) {
+        self.tiers.insert(plain(word));
+    }
+
+    /// A tool of the provider's was used so often.
+    pub fn uses(&mut self, tool: &str, times: Option<u64>) {
+        self.tools.insert(plain(tool), times);
+    }
+
+    /// Whether tokens alone make the price.
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
+        self.tiers.is_empty() && self.tools.is_empty()
+    }
+}
+
+/// A word that can stand in a row; what can't is another word, and no tier that anybody knows.
+fn plain(word: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    if !word.is_empty() && word.len() <= 64 && word.chars().all(fits) {
+        word.to_owned()
+    } else {
+        "other".to_owned()
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut between = "";
+        for tier in &self.tiers {
+            write!(f, "{between}{tier}")?;
+            between = " ";
+        }
+        for (tool, times) in &self.tools {
+            write!(f, "{between}{tool}=")?;
+            match times {
+                Some(times) => write!(f, "{times}")?,
+                None => f.write_str("?")?,
+            }
+            between = " ";
+        }
+        Ok(())
+    }
+}
+
+impl From<String> for Mode {
+    fn from(text: String) -> Mode {
+        let mut mode = Mode::STANDARD;
+        for word in text.split_whitespace() {
+            match word.split_once('=') {
+                Some((tool, times)) => mode.uses(tool, times.parse().ok()),
+                None => mode.in_tier(word),
+            }
+        }
+        mode
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> String {
+        mode.to_string()
+    }
 }
 
 /// Millionths of a US dollar.
@@ -123,6 +217,26 @@ impl fmt::Display for MicroDollars {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mode_is_its_text() {
+        for text in [
+            "",
+            "flex",
+            "web_search=3",
+            "inference_geo:us priority code_execution=? web_search=0",
+        ] {
+            let mode = Mode::from(text.to_owned());
+            assert_eq!(mode.to_string(), text);
+            assert_eq!(mode.is_standard(), text.is_empty());
+        }
+        // What can't stand in a row is still not the standard tier.
+        for word in ["", "a b", "x=1", "\u{7}", &"y".repeat(65)] {
+            assert_eq!(Mode::tier(word).to_string(), "other", "{word:?}");
+        }
+        let odd = Mode::from("web_search=many".to_owned());
+        assert_eq!(odd.tools["web_search"], None);
+    }
 
     #[test]
     fn amounts_are_shown_in_dollars() {

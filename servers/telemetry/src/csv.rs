@@ -13,7 +13,7 @@ use crate::views::known;
 pub(crate) const CALLS: &str = "id,at,provider,model,model_answered,account,route,server,tool,agent,task,project,trace,parent,\
 outcome,error,error_code,status,finish,attempt,hop,streamed,input_tokens,cached_tokens,cache_write_tokens,\
 cache_write_1h_tokens,output_tokens,reasoning_tokens,counted,cost_usd,price,queue_us,first_byte_us,total_us,bytes_in,\
-bytes_out\n";
+bytes_out,mode\n";
 
 /// One line being written.
 #[derive(Default)]
@@ -106,6 +106,7 @@ pub(crate) fn call(call: &LlmCall) -> String {
     ] {
         line.number(number);
     }
+    line.text(&call.mode.to_string());
     line.end()
 }
 
@@ -177,6 +178,6 @@ mod tests {
             ..LlmCall::default()
         });
         assert_eq!(unknown.matches(',').count(), CALLS.matches(',').count());
-        assert!(unknown.ends_with(",,,,,,,,,,,,,,\n"), "{unknown}");
+        assert!(unknown.ends_with(",,,,,,,,,,,,,,,\n"), "{unknown}");
     }
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
+use super::mode::{Tier, ToolPrices};
 use super::names::Names;
 use super::{Price, Rates, WHOLE};
 use crate::calendar::{DAY_MS, days_from_civil};
@@ -49,6 +50,8 @@ struct RawProvider {
     suffixes: Vec<String>,
     local: bool,
     remote_suffixes: Vec<String>,
+    tiers: BTreeMap<String, Spanned<toml::Value>>,
+    tools: BTreeMap<String, Spanned<f64>>,
     source: Option<String>,
 }
 
@@ -68,6 +71,8 @@ struct RawPrice {
     batch_cached: Option<Spanned<f64>>,
     batch: Option<Spanned<f64>>,
     long: Option<RawLong>,
+    #[serde(default)]
+    tiers: BTreeMap<String, Spanned<toml::Value>>,
     source: Option<String>,
 }
 
@@ -121,24 +126,65 @@ pub(super) fn read(text: &str) -> Result<PriceFile, PriceFileError> {
         prices.push(price);
     }
     aliases_are_clear(text, &raw.price)?;
-    let providers = raw.provider.into_iter();
+    let mut providers = BTreeMap::new();
+    for (name, raw) in raw.provider {
+        providers.insert(name, names(text, raw)?);
+    }
     Ok(PriceFile {
         version,
-        providers: providers.map(|(name, raw)| (name, raw.into())).collect(),
+        providers,
         prices,
     })
 }
 
-impl From<RawProvider> for Names {
-    fn from(raw: RawProvider) -> Names {
-        Names {
-            also: raw.also,
-            prefixes: raw.prefixes,
-            suffixes: raw.suffixes,
-            local: raw.local,
-            remote_suffixes: raw.remote_suffixes,
-        }
-    }
+fn names(text: &str, raw: RawProvider) -> Result<Names, PriceFileError> {
+    Ok(Names {
+        tiers: tiers(text, &raw.tiers)?,
+        tools: tools(text, &raw.tools)?,
+        also: raw.also,
+        prefixes: raw.prefixes,
+        suffixes: raw.suffixes,
+        local: raw.local,
+        remote_suffixes: raw.remote_suffixes,
+    })
+}
+
+fn tiers(
+    text: &str,
+    raw: &BTreeMap<String, Spanned<toml::Value>>,
+) -> Result<BTreeMap<String, Tier>, PriceFileError> {
+    let tier = |(name, price): (&String, &Spanned<toml::Value>)| {
+        let said = price.as_ref();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a small number, or none that is allowed"
+        )]
+        let number = said
+            .as_float()
+            .or(said.as_integer().map(|times| times as f64));
+        let tier = match (said.as_str(), number) {
+            (Some("batch"), _) => Some(Tier::Batch),
+            (None, Some(times)) => whole(times, 1_000.0, 1_000.0).map(Tier::Times),
+            _ => None,
+        };
+        let tier = tier.ok_or_else(|| {
+            let message = "a tier costs so many times the standard price, from 0 to 1000 with at most three decimals, or \"batch\"";
+            wrong(text, price, message)
+        })?;
+        Ok((name.clone(), tier))
+    };
+    raw.iter().map(tier).collect()
+}
+
+fn tools(text: &str, raw: &BTreeMap<String, Spanned<f64>>) -> Result<ToolPrices, PriceFileError> {
+    let tool = |(name, price): (&String, &Spanned<f64>)| {
+        let each = whole(*price.as_ref(), 1_000_000.0, 1_000.0).ok_or_else(|| {
+            let message = "a tool's price is in dollars for one use: from 0 to 1000, with at most six decimals";
+            wrong(text, price, message)
+        })?;
+        Ok((name.clone(), each))
+    };
+    raw.iter().map(tool).collect()
 }
 
 fn price(
@@ -171,6 +217,7 @@ fn price(
             .as_ref()
             .map(|share| thousandths(text, share))
             .transpose()?,
+        tiers: tiers(text, &row.tiers)?,
         source: source.clone(),
         version: version.to_owned(),
     })

@@ -5,25 +5,25 @@
 //!
 //! Prices are whole micro-dollars for a million tokens. A cost is summed up in whole numbers and rounded once,
 //! to the nearest micro-dollar, a half upwards.
+//!
+//! A call that was no ordinary one (another tier of service, tools that the provider ran) is priced by what the table
+//! says of that, or not at all. No call of ours is part of a batch: `batch` is there for tiers that cost the same, as
+//! OpenAI's flex does, and for an answer whose provider says that it was one.
 
 mod file;
+mod mode;
 mod names;
 mod table;
 
+use std::collections::BTreeMap;
+
+pub use callboard_telemetry::usage::Mode;
 pub use file::PriceFileError;
+pub use mode::{Tier, Unpriced};
 pub use table::PriceTable;
 
 use callboard_telemetry::usage::{MicroDollars, Tokens};
-
-/// How a call was made, as far as the price depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Mode {
-    /// An ordinary call.
-    #[default]
-    Standard,
-    /// As part of a batch that the provider works off when it has time.
-    Batch,
-}
+use mode::Terms;
 
 /// What a call cost, and by which prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,8 @@ pub struct Price {
     pub long: Option<(u64, Rates)>,
     /// The thousandths of these prices that a batch costs; `None` where that is not known.
     pub batch: Option<u64>,
+    /// What other tiers of service cost, where that is not as the provider's other models have it.
+    pub tiers: BTreeMap<String, Tier>,
     /// Where it was read.
     pub source: String,
     /// The version of the file that says so.
@@ -78,19 +80,15 @@ pub struct Price {
 const WHOLE: u64 = 1_000;
 
 impl Price {
-    /// The cost of `tokens`; `None` for a batch whose price is not known, and for sums beyond all reason.
-    #[must_use]
-    pub fn cost(&self, tokens: &Tokens, mode: Mode) -> Option<MicroDollars> {
+    /// The cost of `tokens`; `None` for sums beyond all reason.
+    fn cost(&self, tokens: &Tokens, terms: &Terms) -> Option<MicroDollars> {
         let rates = match &self.long {
             Some((above, long)) if tokens.input > *above => long,
             _ => &self.rates,
         };
-        let share = match mode {
-            Mode::Standard => WHOLE,
-            Mode::Batch => self.batch?,
-        };
-        let cached = match (mode, rates.batch_cached) {
-            (Mode::Batch, Some(price)) => (price, WHOLE),
+        let share = u128::from(terms.times).checked_mul(terms.batch.unwrap_or(WHOLE).into())?;
+        let cached = match (terms.batch, rates.batch_cached) {
+            (Some(_), Some(price)) => (price, u128::from(terms.times) * u128::from(WHOLE)),
             _ => (rates.cached.unwrap_or(rates.input), share),
         };
         let write = rates.cache_write.unwrap_or(rates.input);
@@ -111,13 +109,14 @@ impl Price {
         for (tokens, price, share) in parts {
             let part = u128::from(tokens)
                 .checked_mul(u128::from(price))?
-                .checked_mul(u128::from(share))?;
+                .checked_mul(share)?;
             sum = sum.checked_add(part)?;
         }
-        // Thousandths of micro-dollars for a million tokens.
-        let unit = u128::from(WHOLE) * 1_000_000;
+        // Thousandths of thousandths of micro-dollars for a million tokens.
+        let unit = u128::from(WHOLE * WHOLE) * 1_000_000;
         let rounded = (sum + unit / 2) / unit;
-        i64::try_from(rounded).ok().map(MicroDollars)
+        let tokens = i64::try_from(rounded).ok()?;
+        tokens.checked_add(terms.tools).map(MicroDollars)
     }
 }
 

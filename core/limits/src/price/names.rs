@@ -3,6 +3,9 @@
 //! For: the few ways in which one model has several names, each a rule that is written down. Not for: likeness;
 //! a name that no rule covers has no price, because a new model's price is not that of the one it resembles.
 
+use std::collections::BTreeMap;
+
+use super::mode::{Tier, ToolPrices};
 use crate::calendar::month_length;
 
 /// What the names of one provider look like.
@@ -18,6 +21,10 @@ pub(super) struct Names {
     pub local: bool,
     /// The ends of names of models that run elsewhere all the same.
     pub remote_suffixes: Vec<String>,
+    /// What its tiers of service cost, for all its models.
+    pub tiers: BTreeMap<String, Tier>,
+    /// What its tools cost.
+    pub tools: ToolPrices,
 }
 
 impl Names {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use callboard_telemetry::usage::{MicroDollars, Tokens};
 
 use super::file::{self, PriceFile, PriceFileError};
+use super::mode::Terms;
 use super::names::{Names, undated};
-use super::{Mode, Price, Priced};
+use super::{Mode, Price, Priced, Unpriced};
 
 const BUILT_IN: &str = include_str!("../../prices.toml");
 
@@ -65,7 +66,18 @@ impl PriceTable {
             rows.retain(|row| row.from < first);
             rows.append(&mut prices);
         }
-        self.providers.extend(providers);
+        for (name, mut newer) in providers {
+            // What a file does not say of tiers and tools stays as it was.
+            if let Some(before) = self.providers.remove(&name) {
+                for (tier, price) in before.tiers {
+                    newer.tiers.entry(tier).or_insert(price);
+                }
+                for (tool, price) in before.tools {
+                    newer.tools.entry(tool).or_insert(price);
+                }
+            }
+            self.providers.insert(name, newer);
+        }
         self.version = version;
         Ok(self)
     }
@@ -99,11 +111,12 @@ impl PriceTable {
         model: &str,
         at: i64,
         tokens: &Tokens,
-        mode: Mode,
+        mode: &Mode,
     ) -> Option<Priced> {
         if let Some(price) = self.price(provider, model, at) {
+            let terms = Terms::of(mode, price, self.names(provider)).ok()?;
             return Some(Priced {
-                cost: price.cost(tokens, mode)?,
+                cost: price.cost(tokens, &terms)?,
                 version: price.version.clone(),
             });
         }
@@ -111,6 +124,17 @@ impl PriceTable {
             cost: MicroDollars::ZERO,
             version: self.version.clone(),
         })
+    }
+
+    /// What of a call's mode has no price, where the model has one.
+    #[must_use]
+    pub fn unpriced(&self, provider: &str, model: &str, at: i64, mode: &Mode) -> Option<Unpriced> {
+        let price = self.price(provider, model, at)?;
+        Terms::of(mode, price, self.names(provider)).err()
+    }
+
+    fn names(&self, provider: &str) -> Option<&Names> {
+        self.providers.get(self.provider(provider))
     }
 
     /// Whether a model costs nothing because it runs on the user's own machine.

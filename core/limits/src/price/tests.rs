@@ -15,6 +15,10 @@ fn now() -> i64 {
     on(2026, 11, 21)
 }
 
+fn mode(text: &str) -> Mode {
+    Mode::from(text.to_owned())
+}
+
 fn tokens(input: u64, cached: u64, cache_write: u64, cache_write_1h: u64, output: u64) -> Tokens {
     Tokens {
         input,
@@ -26,7 +30,7 @@ fn tokens(input: u64, cached: u64, cache_write: u64, cache_write_1h: u64, output
     }
 }
 
-fn cost(provider: &str, model: &str, tokens: &Tokens, mode: Mode) -> Option<i64> {
+fn cost(provider: &str, model: &str, tokens: &Tokens, mode: &Mode) -> Option<i64> {
     let priced = table().cost(provider, model, now(), tokens, mode)?;
     Some(priced.cost.0)
 }
@@ -70,6 +74,21 @@ google gemini-2.5-pro batch 1000 900 0 0 0 = 175
 groq openai/gpt-oss-20b standard 1000 0 0 0 100 = 105
 groq openai/gpt-oss-20b standard 1000 500 0 0 100 = 86
 ollama qwen3:8b standard 1000000 0 0 0 1000000 = 0
+# Here every tier and tool is free.
+ollama qwen3:8b priority+code_execution=? 1000000 0 0 0 1000000 = 0
+# Flex of OpenAI's is what a batch costs: (1000 * 2 + 100 * 10) / 2, and all cached above the long price as in a batch.
+openai gpt-6.1-sol flex 1000 0 0 0 100 = 1500
+openai gpt-6.1-sol flex 300000 300000 0 0 0 = 30000
+# Flex of Groq's is what a call on demand costs.
+groq openai/gpt-oss-20b flex 1000 500 0 0 100 = 86
+# 10000 for the tokens, three searches at 10000 each; pages are fetched for nothing, and what was not used costs nothing.
+anthropic claude-opus-4-8 web_search=3 1000 0 0 0 200 = 40000
+anthropic claude-opus-4-8 web_fetch=?+web_search=0+code_execution=0 1000 0 0 0 200 = 10000
+# A tenth more, on the tokens alone; and with a batch of it: 1675 * 1.1 + 10000; 10000 * 1.1 / 2.
+anthropic claude-opus-4-8 inference_geo:us+web_search=1 1000 800 100 40 0 = 11843
+anthropic claude-opus-4-8 batch+inference_geo:us 1000 0 0 0 200 = 5500
+# Cached input of a batch has its price: no discount twice there either.
+google gemini-2.5-pro batch 900 900 0 0 0 = 113
 ";
 
 #[test]
@@ -81,8 +100,8 @@ fn sums_are_as_by_hand() {
         let (call, micro) = line.split_once(" = ").unwrap();
         let words: Vec<&str> = call.split(' ').collect();
         let mode = match words[2] {
-            "standard" => Mode::Standard,
-            _ => Mode::Batch,
+            "standard" => Mode::STANDARD,
+            other => mode(&other.replace('+', " ")),
         };
         let n: Vec<u64> = words[3..]
             .iter()
@@ -90,7 +109,7 @@ fn sums_are_as_by_hand() {
             .collect();
         let used = tokens(n[0], n[1], n[2], n[3], n[4]);
         let want = micro.parse().unwrap();
-        assert_eq!(cost(words[0], words[1], &used, mode), Some(want), "{line}");
+        assert_eq!(cost(words[0], words[1], &used, &mode), Some(want), "{line}");
     }
 }
 
@@ -99,7 +118,7 @@ fn reasoning_is_output_and_is_paid_once() {
     let mut used = tokens(0, 0, 0, 0, 1_000);
     used.reasoning = 900;
     assert_eq!(
-        cost("openai", "gpt-6-astra", &used, Mode::Standard),
+        cost("openai", "gpt-6-astra", &used, &Mode::STANDARD),
         Some(50_000)
     );
 }
@@ -110,7 +129,7 @@ fn more_cached_than_sent_never_makes_a_call_cheaper() {
     let used = tokens(50, 100, 10, 20, 0);
     // More written for an hour than written at all: at most those 10, at 10 dollars.
     assert_eq!(
-        cost("anthropic", "claude-opus-4-8", &used, Mode::Standard),
+        cost("anthropic", "claude-opus-4-8", &used, &Mode::STANDARD),
         Some(150)
     );
 }
@@ -119,27 +138,46 @@ fn more_cached_than_sent_never_makes_a_call_cheaper() {
 fn what_is_not_known_has_no_cost() {
     let used = tokens(1_000, 0, 0, 0, 10);
     for (provider, model, mode) in [
-        ("anthropic", "claude-opus-9", Mode::Standard),
-        ("anthropic", "claude-opus-4-8-fast", Mode::Standard),
-        ("anthropic", "CLAUDE-OPUS-4-8", Mode::Standard),
-        ("anthropic", "claude-opus", Mode::Standard),
-        ("openai", "claude-opus-4-8", Mode::Standard),
-        ("somebody", "gpt-5.4", Mode::Standard),
+        ("anthropic", "claude-opus-9", &Mode::STANDARD),
+        ("anthropic", "claude-opus-4-8-fast", &Mode::STANDARD),
+        ("anthropic", "CLAUDE-OPUS-4-8", &Mode::STANDARD),
+        ("anthropic", "claude-opus", &Mode::STANDARD),
+        ("openai", "claude-opus-4-8", &Mode::STANDARD),
+        ("somebody", "gpt-5.4", &Mode::STANDARD),
         // Batches of Groq are not in the table.
-        ("groq", "openai/gpt-oss-20b", Mode::Batch),
+        ("groq", "openai/gpt-oss-20b", &Mode::tier("batch")),
         // These do not run on the user's own machine.
-        ("ollama", "gpt-oss:120b-cloud", Mode::Standard),
-        ("ollama", "glm-5:cloud", Mode::Standard),
-        ("", "", Mode::Standard),
+        ("ollama", "gpt-oss:120b-cloud", &Mode::STANDARD),
+        ("ollama", "glm-5:cloud", &Mode::STANDARD),
+        ("", "", &Mode::STANDARD),
+        ("openai", "gpt-6.1-sol", &Mode::tier("priority")),
+        ("openai", "gpt-6.1-sol", &Mode::tier("Flex")),
+        ("groq", "openai/gpt-oss-20b", &Mode::tier("performance")),
+        ("anthropic", "claude-opus-4-8", &Mode::tier("priority")),
+        ("anthropic", "claude-opus-4-8", &mode("flex batch")),
+        ("anthropic", "claude-opus-4-8", &mode("code_execution=?")),
+        ("anthropic", "claude-opus-4-8", &mode("code_execution=1")),
+        ("anthropic", "claude-opus-4-8", &mode("web_search=?")),
+        (
+            "anthropic",
+            "claude-opus-4-8",
+            &mode("priority web_search=1"),
+        ),
+        ("openai", "gpt-6.1-sol", &mode("web_search=1")),
+        (
+            "anthropic",
+            "claude-opus-4-8",
+            &mode("web_search=18446744073709551615"),
+        ),
     ] {
         assert_eq!(
             cost(provider, model, &used, mode),
             None,
-            "{provider} {model} {mode:?}"
+            "{provider} {model} {mode}"
         );
     }
     let beyond = tokens(u64::MAX, 0, 0, 0, u64::MAX);
-    assert_eq!(cost("openai", "gpt-5-pro", &beyond, Mode::Standard), None);
+    assert_eq!(cost("openai", "gpt-5-pro", &beyond, &Mode::STANDARD), None);
 }
 
 #[test]
@@ -230,6 +268,64 @@ fn every_price_of_the_table_is_plausible() {
     }
 }
 
+#[test]
+fn what_has_no_price_is_named() {
+    let table = table();
+    let of = |model: &str, text: &str| {
+        let unpriced = table.unpriced("anthropic", model, now(), &mode(text));
+        unpriced.map(|unpriced| unpriced.to_string())
+    };
+    let opus = |text: &str| of("claude-opus-4-8", text).unwrap();
+    assert_eq!(opus("fast"), "the price of service tier fast isn't known");
+    assert_eq!(
+        opus("code_execution=?"),
+        "the price of the provider's tool code_execution isn't known"
+    );
+    assert_eq!(
+        opus("web_search=?"),
+        "how often the tool web_search is used isn't known"
+    );
+    assert_eq!(of("claude-opus-4-8", "web_search=8 batch"), None);
+    // A model without a price has none by any mode.
+    assert_eq!(of("claude-opus-9", "fast"), None);
+}
+
+#[test]
+fn a_file_gives_tiers_and_tools_their_prices() {
+    let own = r#"
+version = "mine"
+[provider.anthropic]
+tiers = { fast = 6 }
+tools = { code_execution = 0.05 }
+[[price]]
+provider = "anthropic"
+model = "claude-opus-4-8"
+input = 10
+output = 20
+tiers = { fast = 2.5, "inference_geo:us" = 1.001 }
+source = "contract"
+"#;
+    let table = table().with(own).unwrap();
+    let used = tokens(1_000, 0, 0, 0, 0);
+    let cost = |model: &str, text: &str| {
+        let priced = table.cost("anthropic", model, now(), &used, &mode(text));
+        priced.map(|priced| priced.cost.0)
+    };
+    // A model's own say goes before its provider's; what the file is silent about stays as it was.
+    assert_eq!(cost("claude-opus-4-8", "fast"), Some(25_000));
+    assert_eq!(cost("claude-haiku-4-5", "fast"), Some(6_000));
+    assert_eq!(
+        cost(
+            "claude-haiku-4-5",
+            "code_execution=2 inference_geo:us web_search=1"
+        ),
+        Some(111_100)
+    );
+    assert_eq!(cost("claude-opus-4-8", "batch"), None);
+    // 2.5 times 1.001 is 2.5025 times, which nobody asks for.
+    assert_eq!(cost("claude-opus-4-8", "fast inference_geo:us"), None);
+}
+
 const OWN: &str = r#"
 version = "mine"
 [[price]]
@@ -275,7 +371,7 @@ fn a_file_over_the_table_counts_from_its_day_on() {
             "gpt-6-luna",
             at,
             &tokens(1_000_000, 0, 0, 0, 0),
-            Mode::Standard,
+            &Mode::STANDARD,
         )
     };
     let before = luna(on(2027, 3, 1) - 1).unwrap();
@@ -290,7 +386,7 @@ fn a_file_over_the_table_counts_from_its_day_on() {
         "y",
         0,
         &tokens(7, 0, 0, 0, 80),
-        Mode::Standard,
+        &Mode::STANDARD,
     );
     assert_eq!(y.map(|priced| priced.cost.0), Some(3));
     assert!(table.is_local("anythingllm", "whatever"));
@@ -367,6 +463,26 @@ fn a_wrong_file_is_refused_with_its_line() {
             "source",
         ),
         ("version = \"1\"\n[[price]\n".to_owned(), 2, ""),
+        (
+            with(&format!("{whole}tiers = {{ flex = \"half\" }}")),
+            8,
+            "or \"batch\"",
+        ),
+        (
+            with(&format!("{whole}tiers = {{ flex = -1 }}")),
+            8,
+            "from 0 to 1000",
+        ),
+        (
+            with(&format!("{whole}tiers = {{ flex = 1.0001 }}")),
+            8,
+            "three decimals",
+        ),
+        (
+            "version = \"1\"\n[provider.p.tools]\nsearch = 0.0000001".to_owned(),
+            3,
+            "for one use",
+        ),
     ] {
         let error = PriceTable::empty().with(&text).unwrap_err();
         assert_eq!(error.line, line, "{error} for\n{text}");

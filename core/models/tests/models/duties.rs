@@ -86,10 +86,15 @@ impl Rig {
 
     /// A price of this model becomes known.
     fn price(&self, model: &str) {
+        self.price_with(model, "");
+    }
+
+    /// The same, with this beside it.
+    fn price_with(&self, model: &str, more: &str) {
         let data = self.dir.path().join(".local/share/callboard");
         std::fs::create_dir_all(&data).unwrap();
         let prices = format!(
-            "version = \"2999-01-01\"\n[[price]]\nprovider = \"vendor\"\nmodel = \"{model}\"\ninput = 2.0\noutput = 9.0\nsource = \"x\"\n"
+            "version = \"2999-01-01\"\n{more}[[price]]\nprovider = \"vendor\"\nmodel = \"{model}\"\ninput = 2.0\noutput = 9.0\nsource = \"x\"\n"
         );
         std::fs::write(data.join("prices.toml"), prices).unwrap();
     }
@@ -198,6 +203,41 @@ async fn what_answered_under_another_name_is_priced_by_that_in_one_round() {
     let (call, row) = (rig.call("c_1").await, rig.row("c_1").await.unwrap());
     let cost = Some(MicroDollars(6_500_000));
     assert_eq!((call.cost, row.cost), (cost, cost));
+}
+
+#[tokio::test]
+async fn a_call_in_a_tier_is_never_priced_as_an_ordinary_one() {
+    let rig = Rig::new().await;
+    // The second one is in the log before there is any price, the first comes there with it.
+    for (id, mode) in [("c_1", "priority"), ("c_2", "flex"), ("c_3", "search=4")] {
+        rig.hold(id, this_process(), rig.now() + LATER).await;
+        let detail = format!("{{\"mode\":\"{mode}\",\"end\":{{\"outcome\":\"ok\"}}}}");
+        rig.answered(id, &detail).await;
+    }
+    tick(&rig.models).await.unwrap();
+    rig.price("one");
+    let done = tick(&rig.models).await.unwrap();
+    assert_eq!(done.priced, 0);
+    for (id, mode) in [("c_1", "priority"), ("c_2", "flex"), ("c_3", "search=4")] {
+        let (call, row) = (rig.call(id).await, rig.row(id).await.unwrap());
+        assert_eq!((call.cost, row.cost), (None, None), "{id}");
+        assert_eq!(row.mode.to_string(), mode);
+    }
+    // Two dollars of input and four and a half of output, at half; and four searches for a cent each.
+    rig.price_with(
+        "one",
+        "[provider.vendor]\ntiers = { flex = 0.5 }\ntools = { search = 0.01 }\n",
+    );
+    assert_eq!(tick(&rig.models).await.unwrap().priced, 2);
+    for (id, cost) in [
+        ("c_1", None),
+        ("c_2", Some(3_250_000)),
+        ("c_3", Some(6_540_000)),
+    ] {
+        let (call, row) = (rig.call(id).await, rig.row(id).await.unwrap());
+        let cost = cost.map(MicroDollars);
+        assert_eq!((call.cost, row.cost), (cost, cost), "{id}");
+    }
 }
 
 #[tokio::test]

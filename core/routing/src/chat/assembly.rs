@@ -1,6 +1,6 @@
 //! Putting a streamed answer together again.
 
-use super::{Event, Finish, Form, Part, Remaining, Reply, known};
+use super::{Charged, Event, Finish, Form, Part, Remaining, Reply, known};
 use callboard_telemetry::Usage;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ pub struct Assembly {
     /// The last part is whole: what comes next is another.
     closed: bool,
     usage: Option<Usage>,
+    charged: Charged,
     finish: Option<(Finish, Option<String>)>,
 }
 
@@ -81,6 +82,7 @@ impl Assembly {
                 }
             }
             Event::Usage(usage) => self.usage = known(usage),
+            Event::Charged(charged) => self.charged = charged,
             Event::Finished { finish, word } => self.finish = Some((finish, word)),
         }
     }
@@ -108,6 +110,7 @@ impl Assembly {
             finish,
             finish_word,
             usage: self.usage,
+            charged: self.charged,
             request_id,
             remaining,
         })

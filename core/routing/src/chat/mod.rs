@@ -4,9 +4,12 @@
 //! provider writes it down ([`wire`](crate::wire) knows).
 
 mod assembly;
+mod charged;
 mod reply;
 
 pub use assembly::Assembly;
+pub(crate) use charged::COUNTED;
+pub use charged::Charged;
 pub(crate) use reply::known;
 pub use reply::{Allowance, Event, Finish, Remaining, Reply};
 

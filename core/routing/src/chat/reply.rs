@@ -1,6 +1,6 @@
 //! What comes back from a model.
 
-use super::{Image, Kept, Part};
+use super::{Charged, Image, Kept, Part};
 use callboard_telemetry::{Counted, Usage};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,9 @@ pub struct Reply {
     pub finish_word: Option<String>,
     /// What it used; absent when the provider does not say.
     pub usage: Option<Usage>,
+    /// What it says of tiers and tools of its own.
+    #[serde(default, skip_serializing_if = "Charged::is_empty")]
+    pub charged: Charged,
     /// The provider's id for the request, from the headers.
     pub request_id: Option<String>,
     /// What may still be asked, from the headers.
@@ -126,6 +129,8 @@ pub enum Event {
     /// What was used so far; each replaces the one before. One that is not reported says that nothing is known: what
     /// the provider said can't be true.
     Usage(Usage),
+    /// What was said so far that its price depends on, beside tokens; each replaces the one before.
+    Charged(Charged),
     /// The answer is whole. Always the last.
     Finished {
         /// Why.
@@ -146,7 +151,7 @@ impl Event {
     pub fn is_content(&self) -> bool {
         !matches!(
             self,
-            Event::Started { .. } | Event::Usage(_) | Event::Finished { .. }
+            Event::Started { .. } | Event::Usage(_) | Event::Charged(_) | Event::Finished { .. }
         )
     }
 }

@@ -11,6 +11,7 @@ fn reply(parts: Vec<Part>) -> Reply {
         finish: Finish::Stop,
         finish_word: None,
         usage: None,
+        charged: Default::default(),
         request_id: None,
         remaining: Remaining::default(),
     }

@@ -4,23 +4,24 @@
 //! dead process, which the next sweep of whoever expires reservations ends; a caller that leaves ends it by dropping the
 //! attempt, which queues the end behind the reservation itself. Not for: whom to ask (`run`).
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use callboard_limits::{
-    Admission, Ask as Asked, BreakerState, Denied, Estimate, LimitError, Mode, Patience, Priced,
+    Admission, Ask as Asked, BreakerState, Denied, Estimate, LimitError, Patience, Priced,
     Settlement, Standing, Subject, Target as Broken, Verdict, breaker_admit, breaker_record,
     factor_learn, release, reserve, settle,
 };
 use callboard_store::Conn;
 use callboard_telemetry::llm::LlmText;
-use callboard_telemetry::{Counted, MicroDollars, Usage};
+use callboard_telemetry::{Counted, MicroDollars, Mode, Usage};
 
 use super::Target;
 use super::detail::{Detail, End, class_of};
 use super::router::Inner;
 use super::settings::Settings;
 use super::used::{Ended, Seen, Used, used, verdict};
+use crate::chat::Charged;
 use crate::upstream::{Meter, Upstream};
 
 /// How long a reservation holds without being extended, ms. While calls are made, a task beside them extends theirs.
@@ -35,6 +36,8 @@ pub(super) struct Plan {
     pub(super) estimate: Estimate,
     /// Tokens of the prompt before correction, from which the correction is learned.
     pub(super) base: u64,
+    /// What is asked for that its price depends on, beside tokens.
+    pub(super) charged: Charged,
     pub(super) detail: Detail,
     /// Since when it waits for its turn.
     pub(super) since: Instant,
@@ -154,11 +157,13 @@ impl Attempt {
         let now = self.inner.parts.clock.now_ms();
         let sent_at = self.meter.sent_at();
         let used = used(ended, sent_at.is_some(), &self.seen, &self.plan.estimate);
+        let mode = self.plan.charged.after(&self.seen.charged).mode();
         self.bill = Bill {
             first_byte: self.meter.first_byte(),
             total: sent_at.map(|sent_at| sent_at.elapsed()),
-            ..self.priced(used, reserved_at)
+            ..self.priced(used, reserved_at, &mode)
         };
+        self.plan.detail.mode = mode;
         let detail = self.detail(ended, sent_at);
         let what = match used {
             Used::Nothing => What::Release(detail),
@@ -209,7 +214,7 @@ impl Attempt {
         self.inner.flights.lands(&self.plan.call);
     }
 
-    fn priced(&self, used: Used, at: i64) -> Bill {
+    fn priced(&self, used: Used, at: i64, mode: &Mode) -> Bill {
         let bill = |usage, priced: Option<Priced>| Bill {
             usage,
             cost: priced.as_ref().map(|priced| priced.cost),
@@ -229,12 +234,31 @@ impl Attempt {
             Used::Tokens(usage) => {
                 let provider = self.settings.providers.get(&self.plan.target.provider);
                 let vendor = provider.map_or("", |provider| provider.prices_as.as_str());
-                let by =
-                    |model: &str| prices.cost(vendor, model, at, &usage.tokens, Mode::Standard);
+                let by = |model: &str| prices.cost(vendor, model, at, &usage.tokens, mode);
                 // The name that was asked for is the one that the user may have given a price.
                 let answered = || self.seen.model.as_deref().and_then(by);
-                bill(Some(usage), by(&self.plan.target.model).or_else(answered))
+                let priced = by(&self.plan.target.model).or_else(answered);
+                if priced.is_none() {
+                    self.warns(vendor, at, mode);
+                }
+                bill(Some(usage), priced)
             }
+        }
+    }
+
+    /// Says once why calls like this one have no price though their model has one.
+    fn warns(&self, vendor: &str, at: i64, mode: &Mode) {
+        const MOST: usize = 1_000;
+        let (prices, target) = (&self.settings.prices, &self.plan.target);
+        let Some(why) = prices.unpriced(vendor, &target.model, at, mode) else {
+            return;
+        };
+        let warning = format!("{target}: {why}, so what such calls cost is unknown");
+        let told = self.inner.told.lock();
+        let mut told = told.unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MOST && !told.contains(&warning) {
+            tracing::warn!(call = %self.plan.call, "{warning}");
+            told.insert(warning);
         }
     }
 

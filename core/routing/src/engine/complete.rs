@@ -14,7 +14,7 @@ use super::run::{Run, Start, overdue};
 use super::settings::Escalate;
 use super::used::Ended;
 use super::{Ask, Router, Target, Terms, Wanted, Who, estimate, text};
-use crate::chat::{Chat, Reasoning, Reply};
+use crate::chat::{Charged, Chat, Reasoning, Reply};
 use crate::check::{Check, Unmet, judge, question, read_score};
 use crate::failure::{Failure, FailureKind};
 use crate::gateway;
@@ -220,6 +220,7 @@ impl Router {
             answers: 1,
             who: &who,
             lacks: &|wire| wire.lacks(&chat),
+            charged: &|_| Charged::default(),
         };
         let explained = self.decided(question, &settings.prices)?;
         let check = match route.and_then(|route| route.escalate) {

@@ -62,6 +62,7 @@ impl Router {
         translation: Result<Chat, Unfit>,
     ) -> BoxFuture<'_, Result<Count, CallError>> {
         Box::pin(async move {
+            let passing = passing.for_nothing();
             let run = self.passing(&passing, Others::of(&translation))?;
             let (first, estimate) = first(&run.explained);
             if first.is_none() && translation.is_err() {

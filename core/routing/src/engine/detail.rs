@@ -4,9 +4,9 @@
 //! process can do and do again. Not for: deciding.
 
 use callboard_limits::{Call, CallState};
-use callboard_telemetry::MicroDollars;
 use callboard_telemetry::errors::ErrorClass;
 use callboard_telemetry::llm::{LlmCall, LlmOutcome};
+use callboard_telemetry::{MicroDollars, Mode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +27,9 @@ pub(super) struct Detail {
     pub(super) hop: u32,
     #[serde(skip_serializing_if = "is_not")]
     pub(super) streamed: bool,
+    /// How it is made, as far as its price depends on that; after it, how it was.
+    #[serde(skip_serializing_if = "Mode::is_standard")]
+    pub(super) mode: Mode,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) queue_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,6 +163,7 @@ pub fn row_of(call: &Call) -> LlmCall {
         account: call.subject.account.clone(),
         decision: detail.decision.map(|decision| decision.to_string()),
         usage: call.usage,
+        mode: detail.mode,
         // What never reached a provider costs nothing, whatever its prices are.
         cost: match call.state {
             CallState::Released => Some(MicroDollars::ZERO),

@@ -2,11 +2,12 @@
 //! For: one look at the board before a call, and the same as an answer for people. Not for: asking anybody.
 
 use callboard_limits::{
-    BreakerState, Denied, Estimate, Factor, Frees, LimitError, Mode, PriceTable, RouteTally,
-    Subject, Target as Broken, breaker_get, factor_get, outcomes_tally, reservation_try,
+    BreakerState, Denied, Estimate, Factor, Frees, LimitError, PriceTable, Resource, RouteTally,
+    Subject, Target as Broken, UnpricedMode, breaker_get, factor_get, outcomes_tally,
+    reservation_try, subject_standings,
 };
 use callboard_store::Conn;
-use callboard_telemetry::Tokens;
+use callboard_telemetry::{MicroDollars, Tokens};
 use std::collections::BTreeSet;
 
 use super::ask::{Terms, Who};
@@ -15,9 +16,10 @@ use super::health::Known;
 use super::settings::{Provider, RouteSettings, Settings, Target};
 use super::{CallError, Wanted};
 use crate::bandit::{COUNTED_MS, Chance, Policy, Tally, relearn};
-use crate::chat::Chat;
+use crate::chat::{Charged, Chat};
 use crate::route::{
-    Candidate, Decision, Health, Need, Privacy, Route, Strategy, TaskClass, Window, decide,
+    Candidate, Decision, Health, Need, Privacy, Route, Strategy, TaskClass, Unpriced, Window,
+    decide,
 };
 use crate::wire::Wire;
 
@@ -49,6 +51,8 @@ pub struct Considered {
     pub confirm: bool,
     /// The limit that stands in the way.
     pub denied: Option<Denied>,
+    /// What it is asked for that its price depends on, beside tokens.
+    pub charged: Charged,
 }
 
 impl Considered {
@@ -72,6 +76,8 @@ pub(super) struct Question<'a> {
     pub(super) who: &'a Who,
     /// What of the request can't be told whoever speaks this wire.
     pub(super) lacks: &'a dyn Fn(Wire) -> Option<String>,
+    /// What it asks of whoever speaks this wire that its price depends on, beside tokens.
+    pub(super) charged: &'a dyn Fn(Wire) -> Charged,
 }
 
 /// A route by its name, or one model as a route of its own.
@@ -227,16 +233,20 @@ pub(super) fn considered(
         answers,
         who,
         lacks,
+        charged,
     } = question;
     let mut candidates = Vec::with_capacity(chain.members.len());
     for (target, provider) in &chain.members {
         let factor = factor_get(c, &target.provider, &target.model)?;
+        let wire = provider.upstream.endpoint().wire;
+        let charged = charged(wire);
         let priced = Priced {
             target,
             provider,
             prices,
             now,
             answers,
+            charged: &charged,
         };
         let (estimate, price_version) = priced.estimate(chat, base, factor);
         let key = (
@@ -245,19 +255,25 @@ pub(super) fn considered(
             provider.account().to_owned(),
         );
         let recent = known.get(&key).copied().unwrap_or_default();
-        let denied = denied(c, now, &subject(target, provider, who), &estimate)?;
+        let subject = subject(target, provider, who);
+        let denied = denied(c, now, &subject, &estimate)?;
+        let unpriced = match priced.unpriced(estimate.cost) {
+            Some(unpriced) if need.max_cost.is_some() || has_budget(c, now, &subject)? => {
+                Some(unpriced)
+            }
+            _ => None,
+        };
         let health = health(c, now, target, provider, recent, denied.as_ref())?;
         let candidate = Candidate {
             provider: target.provider.clone(),
             model: target.model.clone(),
             account: provider.account().to_owned(),
             offer: provider.offer_of(&target.model, prices).into_owned(),
-            lacks: lacks(provider.upstream.endpoint().wire)
-                .into_iter()
-                .collect(),
+            lacks: lacks(wire).into_iter().collect(),
             health,
             input: Some(estimate.input),
             cost: estimate.cost,
+            unpriced,
         };
         candidates.push(Considered {
             candidate,
@@ -265,6 +281,7 @@ pub(super) fn considered(
             price_version,
             confirm: provider.confirm,
             denied,
+            charged,
         });
     }
     need.input = base;
@@ -319,6 +336,7 @@ struct Priced<'a> {
     prices: &'a PriceTable,
     now: i64,
     answers: u64,
+    charged: &'a Charged,
 }
 
 impl Priced<'_> {
@@ -335,7 +353,7 @@ impl Priced<'_> {
         let (vendor, model) = (&self.provider.prices_as, &self.target.model);
         let priced = self
             .prices
-            .cost(vendor, model, self.now, &tokens, Mode::Standard);
+            .cost(vendor, model, self.now, &tokens, &self.charged.mode());
         let (cost, version) = priced.map(|priced| (priced.cost, priced.version)).unzip();
         let estimate = Estimate {
             input,
@@ -344,6 +362,32 @@ impl Priced<'_> {
         };
         (estimate, version)
     }
+
+    /// Why the call has no price though the model has one.
+    fn unpriced(&self, cost: Option<MicroDollars>) -> Option<Unpriced> {
+        if cost.is_some() {
+            return None;
+        }
+        let (vendor, model) = (&self.provider.prices_as, &self.target.model);
+        let mode = self.charged.mode();
+        let what = self.prices.unpriced(vendor, model, self.now, &mode)?;
+        let instead = match &what {
+            UnpricedMode::Tier(_) => "ask for the standard tier, or give this one a price",
+            UnpricedMode::Tool(_) => "leave it out, or give it a price",
+            UnpricedMode::Uses(_) => "say how often at most, in its max_uses",
+        };
+        Some(Unpriced {
+            what: what.to_string(),
+            instead: instead.to_owned(),
+        })
+    }
+}
+
+/// Whether a limit counts its money.
+fn has_budget(c: &mut dyn Conn, now: i64, subject: &Subject) -> Result<bool, LimitError> {
+    let standings = subject_standings(c, now, subject)?;
+    let mut limits = standings.iter().map(|standing| &standing.limit);
+    Ok(limits.any(|limit| limit.resource == Resource::Money))
 }
 
 /// By what limits know a call.

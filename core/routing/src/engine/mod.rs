@@ -5,6 +5,7 @@
 //! or talking to a provider (`upstream`).
 
 mod ask;
+mod asked;
 mod attempt;
 mod complete;
 mod count;
@@ -16,6 +17,7 @@ mod flights;
 mod hand;
 mod health;
 mod next;
+mod node;
 mod pass;
 mod passing;
 mod refused;

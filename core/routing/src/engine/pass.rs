@@ -121,6 +121,7 @@ impl Router {
             answers: passing.answers(),
             who: &passing.who,
             lacks: &|wire| others.lacks(passing.wire, wire),
+            charged: &|wire| passing.charged(wire),
         };
         let explained = self.decided(question, &settings.prices)?;
         let check = match (others, route.and_then(|route| route.escalate)) {

@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 use super::sniff::Sniffed;
 use super::{Patience, Terms, Wanted, Who};
-use crate::chat::Chat;
+use crate::chat::{Charged, Chat};
 use crate::gateway::{Named, Unfit};
 use crate::route::Need;
 use crate::wire::Wire;
@@ -54,7 +54,7 @@ impl Passing {
         Ok(Passing {
             named: Named::find(&body)?,
             // What else is of another shape than the wire's the provider refuses better than we would.
-            sniffed: Sniffed::of(&body)?,
+            sniffed: Sniffed::of(wire, &body)?,
             wire,
             path: path.into(),
             headers: HeaderMap::new(),
@@ -105,6 +105,21 @@ impl Passing {
             What::Chat => self.sniffed.answers,
             What::Embeddings => 1,
         }
+    }
+
+    /// What it asks for that its price depends on, beside tokens, of whoever speaks this wire: a translation has none.
+    pub(super) fn charged(&self, wire: Wire) -> Charged {
+        if wire == self.wire {
+            self.sniffed.charged.clone()
+        } else {
+            Charged::default()
+        }
+    }
+
+    /// The same without any of that, for what costs nothing.
+    pub(super) fn for_nothing(mut self) -> Passing {
+        self.sniffed.charged = Charged::default();
+        self
     }
 
     fn output(&self) -> Option<u64> {

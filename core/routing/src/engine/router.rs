@@ -1,7 +1,8 @@
 //! The handle that everybody calls models through.
 //! For: the settings in force, names that clients use, and dry runs. Not for: how a call is made.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use callboard_store::Ids;
 use futures_util::future::BoxFuture;
@@ -11,6 +12,7 @@ use super::flights::Flights;
 use super::health::Health;
 use super::settings::{Parts, Provider, Settings};
 use super::{Ask, CallError, Explained, Wanted, estimate};
+use crate::chat::Charged;
 use crate::failure::Failure;
 use crate::route::Need;
 use crate::wire::Model;
@@ -27,6 +29,8 @@ pub(super) struct Inner {
     pub(super) health: Health,
     pub(super) ids: Ids,
     pub(super) flights: Flights,
+    /// What was said once already of calls without a price.
+    pub(super) told: Mutex<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Router {
@@ -47,6 +51,7 @@ impl Router {
             health: Health::default(),
             ids: Ids::system(),
             flights: Flights::default(),
+            told: Mutex::default(),
         };
         Router {
             inner: Arc::new(inner),
@@ -120,6 +125,7 @@ impl Router {
                 answers: 1,
                 who: &ask.who,
                 lacks: &|wire| wire.lacks(&ask.chat),
+                charged: &|_| Charged::default(),
             };
             let explained = parts
                 .store

@@ -163,6 +163,7 @@ impl Run {
             attempt: self.retried + 1,
             hop: self.hop(),
             streamed: self.streamed,
+            mode: considered.charged.mode(),
             queue_us: None,
             end: None,
         };
@@ -173,6 +174,7 @@ impl Run {
             target,
             estimate: considered.estimate,
             base: self.base,
+            charged: considered.charged.clone(),
             detail,
             since: self.since,
             words: self.words.clone(),

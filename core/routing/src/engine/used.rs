@@ -5,7 +5,7 @@ use callboard_limits::{Estimate, Verdict};
 use callboard_telemetry::{Counted, Tokens, Usage};
 
 use super::estimate;
-use crate::chat::{Event, Finish, Part, Reply, known};
+use crate::chat::{Charged, Event, Finish, Part, Reply, known};
 use crate::failure::{Failure, FailureKind};
 
 /// What was seen of an answer.
@@ -13,6 +13,8 @@ use crate::failure::{Failure, FailureKind};
 pub(super) struct Seen {
     /// What the provider said that was used; of several times the last.
     pub(super) usage: Option<Usage>,
+    /// What it said that its price depends on, beside tokens.
+    pub(super) charged: Charged,
     /// The model that answered.
     pub(super) model: Option<String>,
     /// Why it ended, in the provider's word, or ours where it has none.
@@ -47,6 +49,7 @@ impl Seen {
             Event::ToolCallDelta { arguments, .. } => self.says(arguments),
             Event::Kept(_) | Event::Image(_) => {}
             Event::Usage(usage) => self.usage = known(*usage),
+            Event::Charged(charged) => self.charged.clone_from(charged),
             Event::Finished { finish, word } => self.finishes(*finish, word.as_ref()),
         }
     }
@@ -55,6 +58,7 @@ impl Seen {
     pub(super) fn reply(&mut self, reply: &Reply) {
         self.model.clone_from(&reply.model);
         self.usage = reply.usage;
+        self.charged.clone_from(&reply.charged);
         self.request_id.clone_from(&reply.request_id);
         self.finishes(reply.finish, reply.finish_word.as_ref());
         for part in &reply.parts {

@@ -28,6 +28,18 @@ pub struct Candidate {
     pub input: Option<u64>,
     /// What this request would cost at most; `None`: its price is not known.
     pub cost: Option<MicroDollars>,
+    /// Why the request has no price here though the model has one; only where money is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpriced: Option<Unpriced>,
+}
+
+/// What of a request has no price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpriced {
+    /// What, in words.
+    pub what: String,
+    /// What to do about it.
+    pub instead: String,
 }
 
 impl fmt::Display for Candidate {

@@ -4,7 +4,7 @@ use callboard_telemetry::MicroDollars;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use super::{Candidate, Format, Need, Privacy, TaskClass};
+use super::{Candidate, Format, Need, Privacy, TaskClass, Unpriced};
 
 /// By what the order of those that would do is found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,8 @@ pub enum Rejection {
         /// What it may cost.
         most: MicroDollars,
     },
+    /// It asks for something without a price, and money is limited.
+    Unpriced(Unpriced),
     /// It lately took longer than there is time.
     TooSlow {
         /// Milliseconds that half of its answers took.
@@ -147,6 +149,9 @@ impl fmt::Display for Rejection {
             }
             Rejection::TooDear { cost: None, most } => {
                 write!(f, "its price is not known, so {most} can't be held")
+            }
+            Rejection::Unpriced(Unpriced { what, instead }) => {
+                write!(f, "{what}, and a money limit applies: {instead}")
             }
             Rejection::TooSlow { p50_ms, within_ms } => {
                 write!(f, "lately took {p50_ms} ms, there are {within_ms}")
@@ -279,7 +284,9 @@ fn unfit(candidate: &Candidate, need: &Need) -> Vec<Rejection> {
         let region = offer.region.clone();
         why.push(Rejection::Region { region });
     }
-    if let Some(most) = need.max_cost
+    if let Some(unpriced) = &candidate.unpriced {
+        why.push(Rejection::Unpriced(unpriced.clone()));
+    } else if let Some(most) = need.max_cost
         && candidate.cost.is_none_or(|cost| cost > most)
     {
         let cost = candidate.cost;

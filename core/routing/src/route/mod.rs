@@ -10,6 +10,6 @@ mod need;
 #[cfg(test)]
 mod tests;
 
-pub use candidate::{Candidate, Health, Offer, Window};
+pub use candidate::{Candidate, Health, Offer, Unpriced, Window};
 pub use decide::{Choice, Decision, Rejected, Rejection, Route, Strategy, decide};
 pub use need::{Format, Need, Privacy, TaskClass};

@@ -3,7 +3,7 @@
 //! stands in its place; whoever pays for the answer estimates it.
 
 use super::Wire;
-use crate::chat::Event;
+use crate::chat::{COUNTED, Charged, Event};
 use callboard_telemetry::{Counted, Tokens, Usage};
 
 /// More than any call uses: the largest windows hold ten million tokens, and the most answers that one call may ask
@@ -34,6 +34,41 @@ impl Counting {
         if self.last != Some(usage) {
             self.last = Some(usage);
             out.push(Event::Usage(usage));
+        }
+    }
+}
+
+/// What was said in one answer so far that its price depends on, beside tokens.
+#[derive(Debug, Default)]
+pub(in crate::wire) struct Charging {
+    said: Charged,
+}
+
+impl Charging {
+    /// Hands on what is said now, if it is anything new.
+    pub(in crate::wire) fn says(&mut self, now: Charged, out: &mut Vec<Event>) {
+        let before = self.said.clone();
+        let said = &mut self.said;
+        said.tier = now.tier.or(said.tier.take());
+        said.speed = now.speed.or(said.speed.take());
+        said.place = now.place.or(said.place.take());
+        said.tools.extend(now.tools);
+        self.tells(&before, out);
+    }
+
+    /// A tool of the provider's was used once, if it is one of those that are counted.
+    pub(in crate::wire) fn used(&mut self, tool: &str, out: &mut Vec<Event>) {
+        let before = self.said.clone();
+        if COUNTED.contains(&tool) {
+            let times = self.said.tools.entry(tool.to_owned()).or_insert(Some(0));
+            *times = times.map(|times| times.saturating_add(1));
+        }
+        self.tells(&before, out);
+    }
+
+    fn tells(&self, before: &Charged, out: &mut Vec<Event>) {
+        if self.said != *before {
+            out.push(Event::Charged(self.said.clone()));
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::failure::{Failure, FailureKind};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The most bytes of an answer that comes in one piece.
@@ -277,6 +278,17 @@ fn outcome(said: String, is_error: bool) -> String {
         return format!("Error: {said}");
     }
     said
+}
+
+/// How often tools were used that the provider ran, by name: `{"web_search_requests": 2}`.
+fn uses(value: &Value) -> BTreeMap<String, Option<u64>> {
+    let mut tools = BTreeMap::new();
+    for (name, times) in value.as_object().into_iter().flatten() {
+        if let (Some(tool), Some(times)) = (name.strip_suffix("_requests"), times.as_u64()) {
+            tools.insert(tool.to_owned(), Some(times));
+        }
+    }
+    tools
 }
 
 /// A text that is there and not empty.

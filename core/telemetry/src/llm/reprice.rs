@@ -6,7 +6,7 @@ use std::sync::Arc;
 use callboard_store::{Conn, StoreError, params};
 
 use super::table::usage;
-use crate::{MicroDollars, Tokens};
+use crate::{MicroDollars, Mode, Tokens};
 
 /// A call whose tokens are known and whose cost is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Unpriced {
     pub model_answered: Option<String>,
     /// What it used.
     pub tokens: Tokens,
+    /// How it was made: by this alone it may be priced.
+    pub mode: Mode,
 }
 
 /// A cost and where it comes from.
@@ -62,7 +64,7 @@ pub fn reprice(
     let (at, id) = after.map_or((i64::MIN, ""), |(at, id)| (*at, id.as_str()));
     let calls = c.query(
         "SELECT id, at, provider, model, model_answered,
-                input, cached, cache_write, cache_write_1h, output, reasoning, counted
+                input, cached, cache_write, cache_write_1h, output, reasoning, counted, mode
          FROM llm_call
          WHERE cost IS NULL AND counted IS NOT NULL AND (at, id) > (?1, ?2)
          ORDER BY at, id LIMIT ?3",
@@ -75,6 +77,7 @@ pub fn reprice(
                 model: row.text(3)?,
                 model_answered: row.opt_text(4)?,
                 tokens: usage(row, 5)?.map(|usage| usage.tokens).unwrap_or_default(),
+                mode: row.opt_text(12)?.map(Mode::from).unwrap_or_default(),
             })
         },
     )?;

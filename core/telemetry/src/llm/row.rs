@@ -4,7 +4,7 @@
 use callboard_store::StoreError;
 
 use crate::errors::ErrorClass;
-use crate::{MicroDollars, Usage};
+use crate::{MicroDollars, Mode, Usage};
 
 /// How a call to a model ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct LlmCall {
     pub decision: Option<String>,
     /// What it used.
     pub usage: Option<Usage>,
+    /// How it was made, as far as its price depends on that.
+    pub mode: Mode,
     /// What it cost. Unknown is not zero.
     pub cost: Option<MicroDollars>,
     /// Which version of the price table says so.

@@ -7,12 +7,23 @@ use callboard_store::{Conn, Migration, Row, StoreError, Value};
 
 use super::{LlmCall, LlmOutcome};
 use crate::errors::ErrorClass;
-use crate::{Counted, MicroDollars, Tokens, Usage};
+use crate::{Counted, MicroDollars, Mode, Tokens, Usage};
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    component: "llm_call",
-    version: 1,
-    sql: "
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        component: "llm_call",
+        version: 1,
+        sql: FIRST,
+    },
+    // How a call was made; nothing for an ordinary one.
+    Migration {
+        component: "llm_call",
+        version: 2,
+        sql: "ALTER TABLE llm_call ADD COLUMN mode TEXT;",
+    },
+];
+
+const FIRST: &str = "
 CREATE TABLE llm_call (
     id TEXT PRIMARY KEY,
     at INTEGER NOT NULL,
@@ -63,8 +74,7 @@ CREATE TABLE llm_text (
     answer TEXT NOT NULL
 ) STRICT;
 CREATE INDEX llm_text_at ON llm_text (at, id);
-",
-}];
+";
 
 /// How a column is settled when its row is written again.
 #[derive(Clone, Copy, PartialEq)]
@@ -79,7 +89,7 @@ enum Again {
     Ending,
 }
 
-const FIELDS: [(&str, Again); 37] = {
+const FIELDS: [(&str, Again); 38] = {
     use Again::{Cost, Ending, First, Tokens};
     [
         ("id", First),
@@ -119,6 +129,7 @@ const FIELDS: [(&str, Again); 37] = {
         ("bytes_in", First),
         ("bytes_out", First),
         ("streamed", Ending),
+        ("mode", Tokens),
     ]
 };
 
@@ -162,6 +173,7 @@ static UPSERT: LazyLock<String> = LazyLock::new(|| {
 pub fn record_llm(c: &mut dyn Conn, call: &LlmCall) -> Result<(), StoreError> {
     let tokens = call.usage.map(|usage| usage.tokens);
     let count = |of: fn(&Tokens) -> u64| opt(tokens.as_ref().map(of));
+    let mode = (!call.mode.is_standard()).then(|| call.mode.to_string());
     let values: [Value<'_>; FIELDS.len()] = [
         (&call.id).into(),
         call.at.into(),
@@ -200,6 +212,7 @@ pub fn record_llm(c: &mut dyn Conn, call: &LlmCall) -> Result<(), StoreError> {
         opt(call.bytes_in),
         opt(call.bytes_out),
         call.streamed.into(),
+        mode.as_deref().into(),
     ];
     c.execute(&UPSERT, &values)?;
     Ok(())
@@ -249,6 +262,7 @@ pub(crate) fn from_row(row: &dyn Row) -> Result<LlmCall, StoreError> {
         bytes_in: count(row, 34)?,
         bytes_out: count(row, 35)?,
         streamed: row.int(36)? != 0,
+        mode: row.opt_text(37)?.map(Mode::from).unwrap_or_default(),
     })
 }
 

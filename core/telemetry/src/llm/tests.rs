@@ -37,6 +37,7 @@ fn full() -> LlmCall {
         account: text("work"),
         decision: text("{\"chosen\":\"acme/large\"}"),
         usage: Some(usage(1200, Counted::Reported)),
+        mode: crate::Mode::from("flex web_search=3".to_owned()),
         cost: Some(MicroDollars(4_200)),
         price: text("2026-11-01"),
         queue_us: Some(10),

@@ -14,6 +14,7 @@ const FAILED: u64 = 2;
 /// An attribute's value.
 enum Value<'a> {
     Text(&'a str),
+    Own(String),
     Texts(&'a str),
     Count(u64),
     Real(f64),
@@ -80,6 +81,8 @@ impl<'a> Span<'a> {
         #[expect(clippy::cast_precision_loss, reason = "dollars for people and charts")]
         let cost = call.cost.map(|cost| Value::Real(cost.0 as f64 / 1e6));
         span.put(attribute::COST, cost);
+        let mode = (!call.mode.is_standard()).then(|| Value::Own(call.mode.to_string()));
+        span.put(attribute::MODE, mode);
         span.put(attribute::SERVER, text(&call.server));
         span.put(attribute::TOOL, text(&call.tool));
         span.put(attribute::AGENT, text(&call.agent));
@@ -188,6 +191,7 @@ fn attribute(pair: &mut Message, name: &str, value: &Value<'_>) {
     pair.text(1, name);
     pair.message(2, |any| match value {
         Value::Text(text) => any.text(1, &callboard_redact::scrub(text)),
+        Value::Own(text) => any.text(1, &callboard_redact::scrub(text)),
         Value::Truth(truth) => any.always(2, u64::from(*truth)),
         Value::Count(count) => any.always(3, *count),
         Value::Real(real) => any.fixed64(4, real.to_bits()),

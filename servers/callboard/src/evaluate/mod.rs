@@ -165,7 +165,7 @@ fn each_line(
         let mut labelled = Labelled::read(text).with_context(here)?;
         labelled.price(|name, tokens| {
             let (provider, model) = name.split_once('/')?;
-            let priced = prices.cost(provider, model, now, tokens, Mode::Standard)?;
+            let priced = prices.cost(provider, model, now, tokens, &Mode::STANDARD)?;
             #[expect(clippy::cast_precision_loss, reason = "costs of a call are small")]
             Some(priced.cost.0 as f64)
         });

@@ -266,6 +266,7 @@ pub(crate) fn full(call: &LlmCall) -> Map<String, Value> {
         ("trace", json!(call.trace)),
         ("parent", json!(call.parent)),
         ("tokens", json!(call.usage.as_ref().map(tokens))),
+        ("mode", json!(mode(call))),
         ("cost_usd", json!(call.cost.map(dollars))),
         ("cost", json!(call.cost.is_none().then_some("unknown"))),
         ("price", json!(call.price)),
@@ -275,6 +276,11 @@ pub(crate) fn full(call: &LlmCall) -> Map<String, Value> {
         ("bytes_in", json!(call.bytes_in)),
         ("bytes_out", json!(call.bytes_out)),
     ])
+}
+
+/// How it was made, where that was no ordinary way.
+fn mode(call: &LlmCall) -> Option<String> {
+    (!call.mode.is_standard()).then(|| call.mode.to_string())
 }
 
 fn line(call: &LlmCall) -> String {
@@ -292,7 +298,11 @@ fn line(call: &LlmCall) -> String {
     let cost = call
         .cost
         .map_or_else(|| "cost unknown".to_owned(), short_money);
-    line.push_str(&format!(", {tokens}, {cost}"));
+    line.push_str(&format!(", {tokens}"));
+    if let Some(mode) = mode(call) {
+        line.push_str(&format!(", {mode}"));
+    }
+    line.push_str(&format!(", {cost}"));
     if let Some(total) = call.total_us {
         line.push_str(&format!(", {}", time(total)));
     }

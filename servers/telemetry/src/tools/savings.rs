@@ -200,7 +200,7 @@ fn add_up(
         let spent = Spent {
             at: call.at,
             tokens: usage.tokens,
-            mode: Mode::Standard,
+            mode: Mode::STANDARD,
             cost: call.cost,
         };
         add(&mut sums.saved, &savings(prices, provider, model, [spent]));

@@ -168,6 +168,7 @@ impl Writer {
             Event::Started { model, .. } => self.model.clone_from(model),
             // The first numbers go into the beginning, the last into the end.
             Event::Usage(usage) => self.usage = known(*usage),
+            Event::Charged(_) => {}
             Event::Finished { finish, word } => {
                 self.begin(out);
                 while !self.waiting.is_empty() {

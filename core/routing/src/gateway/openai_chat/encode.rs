@@ -149,7 +149,7 @@ impl Writer {
                 self.delta(json!({"tool_calls": [piece]}), out);
             }
             // Only its own wire can take it back.
-            Event::Kept(_) => {}
+            Event::Kept(_) | Event::Charged(_) => {}
             Event::Image(_) => return Err(no_picture(PROTOCOL)),
             Event::Finished { finish, .. } => self.finish(*finish, out),
         }

@@ -247,6 +247,7 @@ impl Writer {
             }
             Event::ToolCallDelta { index, arguments } => self.argue(*index, arguments, out),
             Event::Thinking { .. } | Event::Kept(_) => self.begin(out),
+            Event::Charged(_) => {}
             Event::Image(_) => return Err(no_picture(PROTOCOL)),
             Event::Finished { finish, .. } => {
                 self.begin(out);

@@ -1,9 +1,9 @@
 //! Messages and their pieces.
 
-use crate::chat::{Event, Finish, Form, Kept};
+use crate::chat::{Charged, Event, Finish, Form, Kept};
 use crate::failure::{Failure, FailureKind};
-use crate::wire::counting::Counting;
-use crate::wire::{Head, Wire, errors, text};
+use crate::wire::counting::{Charging, Counting};
+use crate::wire::{Head, Wire, errors, text, uses};
 use callboard_telemetry::Tokens;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ pub(in crate::wire) struct Reading {
     calls: usize,
     counts: Counts,
     counting: Counting,
+    charging: Charging,
     stop: Option<String>,
 }
 
@@ -137,6 +138,13 @@ impl Reading {
         self.counts.take(usage);
         let said = self.counts.tokens();
         self.counting.says(Wire::Anthropic, said, out);
+        let said = Charged {
+            tier: text(&usage["service_tier"]),
+            speed: text(&usage["speed"]),
+            place: text(&usage["inference_geo"]),
+            tools: uses(&usage["server_tool_use"]),
+        };
+        self.charging.says(said, out);
     }
 
     fn open(&mut self, at: u64, block: &Value, out: &mut Vec<Event>) {
@@ -179,6 +187,12 @@ impl Reading {
                     index,
                     spoken: input.is_some(),
                 }
+            }
+            "server_tool_use" => {
+                // Until the usage says how many were paid for.
+                self.charging
+                    .used(block["name"].as_str().unwrap_or_default(), out);
+                Block::Other
             }
             _ => Block::Other,
         };

@@ -1,9 +1,9 @@
 //! Answers and their pieces, which differ only in the name of one field.
 
-use crate::chat::{Event, Finish, Form, Kept};
+use crate::chat::{Charged, Event, Finish, Form, Kept};
 use crate::failure::{Failure, FailureKind};
-use crate::wire::counting::Counting;
-use crate::wire::{Head, Wire, errors, text};
+use crate::wire::counting::{Charging, Counting};
+use crate::wire::{Head, Wire, errors, text, uses};
 use callboard_telemetry::Tokens;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ pub(in crate::wire) struct Reading {
     finish: Option<String>,
     refused: bool,
     counting: Counting,
+    charging: Charging,
     /// The provider's index of a call to ours and its id.
     calls: BTreeMap<u64, (usize, String)>,
     count: usize,
@@ -51,6 +52,16 @@ impl Reading {
         }
         let said = tokens(&value["usage"]).or_else(|| tokens(&value["x_groq"]["usage"]));
         self.counting.says(Wire::OpenAi, said, out);
+        let mut said = Charged {
+            tier: text(&value["service_tier"]),
+            // OpenRouter's name, and xAI's.
+            tools: uses(&value["usage"]["server_tool_use"]),
+            ..Charged::default()
+        };
+        if let Some(sources) = value["usage"]["num_sources_used"].as_u64() {
+            said.tools.insert("live_search".to_owned(), Some(sources));
+        }
+        self.charging.says(said, out);
         Ok(())
     }
 

@@ -13,4 +13,5 @@ mod passing;
 mod pauses;
 mod refused;
 mod table;
+mod tiers;
 mod wires;
