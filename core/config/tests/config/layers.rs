@@ -1,6 +1,6 @@
 //! Which layer wins, what an untrusted project may not do, and how each mistake is told.
 
-use crate::rig::rig;
+use crate::rig::{is_of_models, rig};
 use callboard_config::{
     Config, ConfigError, Environment, KEYS, Key, Overrides, ProjectFile, Source, Trust,
     config_files,
@@ -8,22 +8,8 @@ use callboard_config::{
 use std::path::Path;
 use std::time::Duration;
 
-/// What has no tests of its own (`models.rs`).
-fn is_here(name: &str) -> bool {
-    let models = [
-        "providers",
-        "routes",
-        "budgets",
-        "limits",
-        "prices",
-        "llm",
-        "gateway",
-    ];
-    !models.contains(&name.split('.').next().unwrap())
-}
-
 fn keys() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(|key| is_here(key.name))
+    KEYS.iter().filter(|key| !is_of_models(key.name))
 }
 
 #[test]
@@ -74,7 +60,7 @@ fn every_key_reaches_its_setting() {
     let rows = rig.config().settings();
     let rows: Vec<_> = rows
         .into_iter()
-        .filter(|(name, ..)| is_here(name))
+        .filter(|(name, ..)| !is_of_models(name))
         .collect();
     let values: Vec<&str> = rows.iter().map(|(_, value, _)| value.as_str()).collect();
     let expected = [

@@ -1,8 +1,8 @@
 //! What configuration says of models: every key reaches its setting, mistakes are told with their line, and no secret
 //! is shown.
 
-use crate::rig::rig;
-use callboard_config::{Config, ConfigError, KEYS, Key, Overrides, Source, Trust};
+use crate::rig::{is_of_models, rig};
+use callboard_config::{Config, ConfigError, KEYS, Overrides, Source, Trust};
 
 /// Everything that can be said of models, as one would write it.
 const FULL: &str = r#"
@@ -208,17 +208,7 @@ fn a_full_configuration_is_read() {
 
 #[test]
 fn every_key_of_models_is_in_the_full_configuration() {
-    let models = [
-        "providers",
-        "routes",
-        "budgets",
-        "limits",
-        "prices",
-        "llm",
-        "gateway",
-    ];
-    let here = |key: &&Key| models.contains(&key.name.split('.').next().unwrap());
-    for key in KEYS.iter().filter(here) {
+    for key in KEYS.iter().filter(|key| is_of_models(key.name)) {
         let field = key.name.rsplit('.').next().unwrap();
         let said = match field {
             "<header>" => FULL.contains("x-team"),

@@ -3,6 +3,20 @@
 use callboard_config::{Config, ConfigError, Environment, Overrides, ProjectFile, Projects};
 use std::path::PathBuf;
 
+/// Whether it is one of the keys of models, which have tests of their own (`models.rs`).
+pub fn is_of_models(key: &str) -> bool {
+    let tables = [
+        "providers",
+        "routes",
+        "budgets",
+        "limits",
+        "prices",
+        "llm",
+        "gateway",
+    ];
+    tables.contains(&key.split('.').next().unwrap())
+}
+
 pub struct Rig {
     dir: tempfile::TempDir,
     vars: Vec<(String, String)>,
