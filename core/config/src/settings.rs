@@ -2,15 +2,17 @@
 //! For: everything above this crate.
 //! Not for: parsing; a value in here has passed its check.
 
+use crate::access::Access;
+use crate::agent::{self, Agent};
 use crate::duration::format_duration;
 use crate::environment::Environment;
-use crate::error::{ConfigError, Problem, Source, Untrusted, shown};
+use crate::error::{ConfigError, Source, Untrusted, shown};
 use crate::layers::{Layers, Overrides, WhenUntrusted};
 use crate::llm::{Models, Problems};
+use crate::log::Log;
 use crate::nearest::did_you_mean;
 use crate::serve::Serve;
 use crate::take::{Take, by_default, named_in, row};
-use crate::template::{Template, shown_values};
 use crate::vault::Vault;
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -90,131 +92,6 @@ pub struct Tests {
     pub timeout: Setting<Duration>,
 }
 
-/// One configured agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Agent {
-    /// Its name.
-    pub name: String,
-    /// Program and arguments, at least the program.
-    pub command: Setting<Vec<String>>,
-    /// Names of variables it gets beyond the minimal environment.
-    pub pass_env: Setting<Vec<String>>,
-    /// Variables of its own, by name; their values may name secrets.
-    pub env: BTreeMap<String, Template>,
-    /// Its own limit of one attempt; `None`: [`Run::task_timeout`].
-    pub timeout: Setting<Option<Duration>>,
-}
-
-/// Who may use the servers.
-#[derive(Debug, Clone)]
-pub struct Access {
-    /// The role of requests from this machine that show no token; `None`: they need one.
-    pub loopback: Setting<Option<AccessRole>>,
-    /// Requests a second of each token; 0: no limit.
-    pub rate: Setting<u32>,
-    /// Requests a second without a valid token, of each address; 0: no limit.
-    pub rate_unauthenticated: Setting<u32>,
-    /// The role over standard input and output.
-    pub stdio_role: Setting<AccessRole>,
-}
-
-/// A role as it is configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccessRole {
-    /// Looks.
-    Viewer,
-    /// Works.
-    Developer,
-    /// Everything.
-    Admin,
-}
-
-impl AccessRole {
-    const ALL: [Self; 3] = [Self::Viewer, Self::Developer, Self::Admin];
-
-    /// As written in configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Developer => "developer",
-            Self::Admin => "admin",
-        }
-    }
-
-    fn of(said: Option<&str>) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|role| said == Some(role.as_str()))
-    }
-}
-
-/// What is written to standard error.
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// The least important kind of line.
-    pub level: Setting<LogLevel>,
-    /// For people or for programs.
-    pub format: Setting<LogStyle>,
-}
-
-/// Importance of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Something failed.
-    Error,
-    /// Something may fail later.
-    Warn,
-    /// What happens.
-    Info,
-    /// Why it happens.
-    Debug,
-    /// Every step.
-    Trace,
-}
-
-impl LogLevel {
-    const ALL: [Self; 5] = [
-        Self::Error,
-        Self::Warn,
-        Self::Info,
-        Self::Debug,
-        Self::Trace,
-    ];
-
-    /// As written in configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
-/// Shape of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogStyle {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-impl LogStyle {
-    /// As written in configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
-
 impl Config {
     /// Loads all layers. `project` is the root of the repository in question, if any.
     ///
@@ -284,9 +161,9 @@ impl Config {
             },
             vault: Vault::take(&mut take, &mut problems.0),
             serve: Serve::take(&mut take),
-            access: access_settings(&mut take),
-            log: log_settings(&mut take),
-            agents: agent_settings(&mut take, named_in(&tables, "agents"), &mut problems.0),
+            access: Access::take(&mut take),
+            log: Log::take(&mut take),
+            agents: agent::take_all(&mut take, named_in(&tables, "agents"), &mut problems.0),
             models: Models::take(&mut take, &mut problems, &tables),
             warnings,
         };
@@ -334,17 +211,7 @@ impl Config {
         let Some(words) = words else {
             return Err(self.unknown_agent(line));
         };
-        let source = self.run.agent.source.clone();
-        Ok(Agent {
-            name: agent_name_of(&words[0]),
-            command: Setting {
-                value: words,
-                source,
-            },
-            pass_env: by_default(Vec::new()),
-            env: BTreeMap::new(),
-            timeout: by_default(None),
-        })
+        Ok(Agent::of_words(words, self.run.agent.source.clone()))
     }
 
     fn unknown_agent(&self, chosen: &str) -> ConfigError {
@@ -397,68 +264,20 @@ impl Config {
                 format_duration(*t)
             }),
         ];
-        for (name, agent) in &self.agents {
-            rows.push(row(
-                &format!("agents.{name}.command"),
-                &agent.command,
-                |w| command_line(w),
-            ));
-            rows.push(row(
-                &format!("agents.{name}.pass_env"),
-                &agent.pass_env,
-                |names| names.join(" "),
-            ));
-            if !agent.env.is_empty() {
-                let source = agent.command.source.clone();
-                rows.push((
-                    format!("agents.{name}.env"),
-                    shown_values(&agent.env),
-                    source,
-                ));
-            }
-            rows.push(row(
-                &format!("agents.{name}.timeout"),
-                &agent.timeout,
-                |limit| limit.map_or_else(|| "(run.task_timeout)".to_owned(), format_duration),
-            ));
+        for agent in self.agents.values() {
+            rows.extend(agent.rows());
         }
         rows.extend(self.vault.rows());
-        rows.extend(access_rows(&self.access));
+        rows.extend(self.access.rows());
         rows.extend(self.serve.rows());
         rows.extend(self.models.rows());
-        rows.push(row("log.level", &self.log.level, |l| l.as_str().to_owned()));
-        rows.push(row("log.format", &self.log.format, |f| {
-            f.as_str().to_owned()
-        }));
+        rows.extend(self.log.rows());
         rows
     }
 }
 
 pub(crate) fn command_line(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
-}
-
-/// The program's file name, made plain enough for a log or a commit.
-fn agent_name_of(program: &str) -> String {
-    let file = Path::new(program).file_name().unwrap_or_default();
-    let plain: String = file
-        .to_string_lossy()
-        .to_lowercase()
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '_' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .take(40)
-        .collect();
-    let trimmed = plain.trim_matches('-');
-    if trimmed.is_empty() {
-        return "agent".to_owned();
-    }
-    trimmed.to_owned()
 }
 
 fn run_settings(take: &mut Take) -> Run {
@@ -475,83 +294,4 @@ fn run_settings(take: &mut Take) -> Run {
             .unwrap_or_else(|| by_default(PathBuf::from("ROADMAP.md"))),
         test_merges: take.switch("run.test_merges", true),
     }
-}
-
-fn access_rows(access: &Access) -> [(String, String, Source); 4] {
-    [
-        row("access.loopback", &access.loopback, |role| {
-            role.map_or("token", AccessRole::as_str).to_owned()
-        }),
-        row("access.rate", &access.rate, u32::to_string),
-        row(
-            "access.rate_unauthenticated",
-            &access.rate_unauthenticated,
-            u32::to_string,
-        ),
-        row("access.stdio_role", &access.stdio_role, |role| {
-            role.as_str().to_owned()
-        }),
-    ]
-}
-
-fn access_settings(take: &mut Take) -> Access {
-    Access {
-        loopback: take
-            .text("access.loopback")
-            .map(|said| AccessRole::of(said.as_deref())),
-        rate: take.number("access.rate", 200),
-        rate_unauthenticated: take.number("access.rate_unauthenticated", 10),
-        stdio_role: take
-            .text("access.stdio_role")
-            .map(|said| AccessRole::of(said.as_deref()).unwrap_or(AccessRole::Admin)),
-    }
-}
-
-fn log_settings(take: &mut Take) -> Log {
-    let level = |said: Option<String>| {
-        let found = LogLevel::ALL
-            .into_iter()
-            .find(|level| said.as_deref() == Some(level.as_str()));
-        found.unwrap_or(LogLevel::Info)
-    };
-    Log {
-        level: take.text("log.level").map(level),
-        format: take.text("log.format").map(|said| match said.as_deref() {
-            Some("json") => LogStyle::Json,
-            _ => LogStyle::Text,
-        }),
-    }
-}
-
-fn agent_settings<'t>(
-    take: &mut Take,
-    declared: impl Iterator<Item = (&'t str, &'t Source)>,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<String, Agent> {
-    let mut agents = BTreeMap::new();
-    for (name, place) in declared {
-        let key = |field: &str| format!("agents.{name}.{field}");
-        let said = take.words(&key("command"));
-        let Some(command) = said.value else {
-            problems.push(Problem {
-                place: place.clone(),
-                key: key("command"),
-                message: "this agent has no command: add command = [\"program\", \"argument\"]"
-                    .to_owned(),
-            });
-            continue;
-        };
-        let agent = Agent {
-            command: Setting {
-                value: command,
-                source: said.source,
-            },
-            pass_env: take.words(&key("pass_env")).map(Option::unwrap_or_default),
-            env: take.variables(&key("env")),
-            timeout: take.time_if(&key("timeout")),
-            name: name.to_owned(),
-        };
-        agents.insert(name.to_owned(), agent);
-    }
-    agents
 }
