@@ -4,6 +4,7 @@
 //! comes after a candidate failed: the same again, another one, or the end. Not for: the rules of choosing (`route`),
 //! or talking to a provider (`upstream`).
 
+mod along;
 mod ask;
 mod asked;
 mod attempt;

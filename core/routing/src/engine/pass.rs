@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use callboard_limits::Standing;
-use callboard_telemetry::{MicroDollars, Tokens, Usage, llm};
+use callboard_telemetry::{MicroDollars, Usage, llm};
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
+use super::along::Reader;
 use super::attempt::{Attempt, Bill};
 use super::complete::checked;
 use super::error::{CallError, Hop};
@@ -17,13 +18,13 @@ use super::hand::Others;
 use super::passing::{Passing, What};
 use super::run::{Run, Start, overdue};
 use super::stream::HOLD;
-use super::used::{Ended, Seen};
+use super::used::Ended;
 use super::{Router, Target, Wanted, estimate};
 use crate::chat::Event;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::route::Need;
 use crate::upstream::{Answer, Body, Upstream};
-use crate::wire::{Decoder, Encoded, Head, MOST_BODY, Wire, believed};
+use crate::wire::{Encoded, Head, Wire};
 
 /// An answer on its way through. Dropping it calls it off: the connection is closed, and what was used is counted.
 pub struct Passed {
@@ -46,18 +47,6 @@ impl std::fmt::Debug for Passed {
             .field("call", &self.attempt.plan.call)
             .finish_non_exhaustive()
     }
-}
-
-/// Reads along.
-enum Reader {
-    /// An answer as it is made.
-    Stream(Box<Decoder>),
-    /// An answer in one piece.
-    Answer(Wire, Vec<u8>),
-    /// One piece of JSON that is no answer and says what was used.
-    Numbers(Vec<u8>),
-    /// Nothing more is of interest.
-    Done,
 }
 
 impl Router {
@@ -369,60 +358,6 @@ enum Heard {
     /// The model said something.
     Words,
     Failure(Failure),
-}
-
-impl Reader {
-    fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Failure> {
-        match self {
-            Reader::Stream(decoder) => decoder.feed(bytes, events),
-            Reader::Answer(_, body) | Reader::Numbers(body) => {
-                // What is longer passes, and is not understood.
-                if body.len() + bytes.len() <= MOST_BODY {
-                    body.extend_from_slice(bytes);
-                }
-                Ok(())
-            }
-            Reader::Done => Ok(()),
-        }
-    }
-
-    fn end(self, events: &mut Vec<Event>, head: &Head, seen: &mut Seen) -> Result<(), Failure> {
-        match self {
-            Reader::Stream(mut decoder) => decoder.end(events),
-            Reader::Answer(wire, body) => {
-                let reply = wire.decode(head, &body)?;
-                seen.reply(&reply);
-                events.push(Event::Finished {
-                    finish: reply.finish,
-                    word: reply.finish_word,
-                });
-                Ok(())
-            }
-            Reader::Numbers(body) => numbers(&body, events, head),
-            Reader::Done => Ok(()),
-        }
-    }
-}
-
-/// What an answer in one piece that is no conversation says of its use.
-fn numbers(body: &[u8], events: &mut Vec<Event>, head: &Head) -> Result<(), Failure> {
-    let value: serde_json::Value = serde_json::from_slice(body).map_err(|error| {
-        let mut failure = Failure::new(FailureKind::NotJson, format!("no JSON: {error}"));
-        failure.status = Some(head.status);
-        failure
-    })?;
-    if let Some(input) = value["usage"]["prompt_tokens"].as_u64() {
-        let tokens = Tokens {
-            input,
-            ..Tokens::default()
-        };
-        events.extend(believed(Wire::OpenAi, tokens).map(Event::Usage));
-    }
-    events.push(Event::Finished {
-        finish: crate::chat::Finish::Stop,
-        word: None,
-    });
-    Ok(())
 }
 
 /// What a wire wants said where the client does not say it.

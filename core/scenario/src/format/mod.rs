@@ -2,13 +2,15 @@
 //!
 //! For: the shape, with the words that editors show. Not for: what happens when it is run.
 
+mod capture;
 mod expect;
 mod located;
 mod server;
 mod step;
 mod words;
 
-pub use expect::{Capture, CaptureFrom, Check, Count, ErrorExpect, Expect, PathCheck, Took};
+pub use capture::{Capture, CaptureFrom};
+pub use expect::{Check, Count, ErrorExpect, Expect, PathCheck, Took};
 pub use located::At;
 pub use server::{
     Answers, ClientSpec, ElicitationAnswer, Process, Protocol, Ready, Roots, SamplingAnswer,

@@ -4,6 +4,7 @@
 
 mod answers;
 mod bounds;
+mod client;
 mod conn;
 mod header;
 mod http;
@@ -17,8 +18,8 @@ mod subscribe;
 mod traffic;
 
 pub(crate) use answers::Answers;
+pub(crate) use client::wait_http;
 pub(crate) use conn::{Address, Conn, Dress, Pending, Target};
-pub(crate) use http::wait_http;
 pub(crate) use inbox::{Gone, Item};
 pub(crate) use raw::{Seen, unhex};
 pub(crate) use traffic::{Secrets, Traffic};

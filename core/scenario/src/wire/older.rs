@@ -1,7 +1,8 @@
 //! A server over HTTP with server-sent events, as in 2024-11-05.
 
 use super::bounds::read_text;
-use super::http::{Http, is_stream, told};
+use super::client::{is_stream, told};
+use super::http::Http;
 use super::link::Router;
 use super::sse::Parser;
 use super::traffic::Way;

@@ -1,8 +1,9 @@
 //! Bytes as they are, past all dressing.
 
 use super::bounds::{TooLong, read_text};
+use super::client::{is_stream, told};
 use super::conn::Conn;
-use super::http::{Http, is_stream, told};
+use super::http::Http;
 use super::inbox::{Gone, Item};
 use super::link::Link;
 use super::sse::Parser;
