@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::ask::{Asker, Asking, Brought};
+use crate::content::Size;
 use crate::context::{http_request, over_network};
 use crate::log::{Levels, is_modern};
 use crate::long::rows::LongRow;
@@ -139,7 +140,7 @@ impl Wrapper {
         digest::of_call(self.server, name, arguments, &self.caller(request))
     }
 
-    /// Runs `work` to one of its ends and records it. `size` tells the bytes of an answer.
+    /// Runs `work` to one of its ends and records it. `size` tells how much an answer is.
     ///
     /// # Errors
     /// What the client brought from an earlier round is not good.
@@ -147,7 +148,7 @@ impl Wrapper {
         &self,
         labels: Labels,
         request: &RequestContext<RoleServer>,
-        size: impl FnOnce(&T) -> usize,
+        size: impl FnOnce(&T) -> Size,
         work: W,
     ) -> Result<Called<T>, ErrorData>
     where
@@ -235,12 +236,12 @@ impl Wrapper {
         Ok(None)
     }
 
-    /// Records how a call ended. `size` tells the bytes of an answer.
+    /// Records how a call ended. `size` tells how much an answer is.
     pub(crate) fn ended<T>(
         &self,
         begun: &Begun,
         ending: Ending<T>,
-        size: impl FnOnce(&T) -> usize,
+        size: impl FnOnce(&T) -> Size,
     ) -> (Outcome, Result<T, ToolError>) {
         let (outcome, answer) = match (conclude(ending, &begun.name), begun.shut_out()) {
             ((outcome, _), Some(refusal)) if outcome != Outcome::Panic => {
@@ -255,6 +256,9 @@ impl Wrapper {
             ErrorKind::Cancelled if self.closing.is_cancelled() && !is_long => ending_soon(),
             _ => error,
         });
+        let size = answer
+            .as_ref()
+            .map_or_else(|error| Size::text(error.to_string().len()), size);
         let row = CallRow {
             at_ms: begun.at_ms,
             server: self.server.into(),
@@ -271,14 +275,11 @@ impl Wrapper {
                 .try_into()
                 .unwrap_or(u64::MAX),
             request_bytes: begun.request_bytes as u64,
-            response_bytes: answer
-                .as_ref()
-                .map_or_else(|error| error.to_string().len(), size)
-                as u64,
+            response_bytes: size.all as u64,
             trace: begun.context.trace().map(str::to_owned),
             agent: begun.actor.agent.clone(),
         };
-        begun.span.in_scope(|| log(&row));
+        begun.span.in_scope(|| log(&row, size));
         self.call_log.record(row);
         (outcome, answer)
     }
@@ -435,7 +436,7 @@ fn too_slow(name: &str) -> ToolError {
         .hint("look at the state before calling again, part of the work may be done; ask for less at once, or for a shorter wait")
 }
 
-fn log(row: &CallRow) {
+fn log(row: &CallRow, size: Size) {
     let outcome = row.outcome.as_str();
     let kind = row.error_kind.as_deref();
     let us = row.duration_us;
@@ -447,7 +448,67 @@ fn log(row: &CallRow) {
     } else {
         tracing::info!(outcome, kind, us, "call ended");
     }
-    if row.response_bytes > ANSWER_CHARS as u64 * 2 {
-        tracing::warn!(tool = %row.tool, response_bytes = row.response_bytes, "an answer is too long; offer a cursor or a resource");
+    // What is no text fills nobody's context as text does, and has no pages.
+    if size.text > ANSWER_CHARS * 2 {
+        tracing::warn!(tool = %row.tool, text_bytes = size.text, response_bytes = row.response_bytes, "an answer is too long; offer a cursor or a resource");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use tracing::span;
+
+    /// Counts warnings.
+    #[derive(Clone, Default)]
+    struct Warnings(Arc<Mutex<u32>>);
+
+    impl tracing::Subscriber for Warnings {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, event: &tracing::Event<'_>) {
+            let warns = *event.metadata().level() == tracing::Level::WARN;
+            *self.0.lock().unwrap() += u32::from(warns);
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    fn warned(size: Size) -> u32 {
+        let row = CallRow {
+            at_ms: 0,
+            server: "s".into(),
+            tool: "chart".into(),
+            outcome: Outcome::Ok,
+            error_kind: None,
+            duration_us: 1,
+            request_bytes: 1,
+            response_bytes: size.all as u64,
+            trace: None,
+            agent: None,
+        };
+        let warnings = Warnings::default();
+        tracing::subscriber::with_default(warnings.clone(), || log(&row, size));
+        *warnings.0.lock().unwrap()
+    }
+
+    #[test]
+    fn only_text_makes_an_answer_too_long() {
+        let most = ANSWER_CHARS * 2;
+        for (all, text, warns) in [
+            (10_000_000, 0, 0),
+            (10_000_000, most, 0),
+            (10_000_000, most + 1, 1),
+            (most + 1, most + 1, 1),
+        ] {
+            assert_eq!(warned(Size { all, text }), warns, "{all} {text}");
+        }
     }
 }

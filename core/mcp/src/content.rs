@@ -56,11 +56,45 @@ pub enum Body {
     Bytes(Vec<u8>),
 }
 
+/// How much an answer is, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// All of it.
+    pub(crate) all: usize,
+    /// What a model reads as text: no pictures, no sound, no files.
+    pub(crate) text: usize,
+}
+
+impl Size {
+    pub(crate) fn text(bytes: usize) -> Size {
+        Size {
+            all: bytes,
+            text: bytes,
+        }
+    }
+
+    fn media(bytes: &[u8]) -> Size {
+        Size {
+            all: bytes.len(),
+            text: 0,
+        }
+    }
+}
+
+impl std::iter::Sum for Size {
+    fn sum<I: Iterator<Item = Size>>(sizes: I) -> Size {
+        sizes.fold(Size::default(), |sum, size| Size {
+            all: sum.all + size.all,
+            text: sum.text + size.text,
+        })
+    }
+}
+
 impl Body {
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn size(&self) -> Size {
         match self {
-            Body::Text(text) => text.len(),
-            Body::Bytes(bytes) => bytes.len(),
+            Body::Text(text) => Size::text(text.len()),
+            Body::Bytes(bytes) => Size::media(bytes),
         }
     }
 
@@ -100,12 +134,12 @@ impl Block {
         })
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn size(&self) -> Size {
         match self {
-            Block::Text(text) => text.len(),
-            Block::Image(media) | Block::Audio(media) => media.bytes.len(),
-            Block::Resource(embedded) => embedded.body.len(),
-            Block::Link(link) => link.uri.len(),
+            Block::Text(text) => Size::text(text.len()),
+            Block::Image(media) | Block::Audio(media) => Size::media(&media.bytes),
+            Block::Resource(embedded) => embedded.body.size(),
+            Block::Link(link) => Size::text(link.uri.len()),
         }
     }
 

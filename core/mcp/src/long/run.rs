@@ -65,7 +65,7 @@ impl Wrapper {
         let begun = self.begin(&labels, request, given_up.clone(), slot);
         let running = self.running.token();
         if let Some(refused) = self.admitted(labels, &begun).await? {
-            let (_, answer) = self.ended(&begun, Ending::Returned(Err(refused)), Answer::bytes);
+            let (_, answer) = self.ended(&begun, Ending::Returned(Err(refused)), Answer::size);
             return Ok(Called::Ended(answer));
         }
         // Whoever drops this call, as a client does that goes away, gives it up, until it is a long one.
@@ -199,7 +199,7 @@ impl Job {
         let work = handler(self.begun.context.clone());
         let ending = self.supervise(work).instrument(span).await;
         let was_closing = self.wrapper.closing.is_cancelled();
-        let (outcome, answer) = self.wrapper.ended(&self.begun, ending, Answer::bytes);
+        let (outcome, answer) = self.wrapper.ended(&self.begun, ending, Answer::size);
         let asking = Arc::clone(self.begun.context.asking());
         asking.finish(&answer).await;
         let Some(call) = asking.slot().call() else {

@@ -5,14 +5,16 @@
 use rmcp::model::{CallToolResult, MetaObject, ResourceContents};
 use serde_json::Value;
 
+use crate::content::Size;
 use crate::decode::json_bytes;
 use crate::scrub::scrub_body;
 use crate::{Answer, Block, Body, ResourcePage};
 
 impl Answer {
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn size(&self) -> Size {
         let structured = self.structured.as_ref().map_or(0, json_bytes);
-        structured + self.blocks.iter().map(Block::len).sum::<usize>()
+        let blocks = self.blocks.iter().map(Block::size);
+        blocks.chain([Size::text(structured)]).sum()
     }
 
     pub(crate) fn into_result(self) -> CallToolResult {
@@ -49,5 +51,47 @@ pub(super) fn contents(
             contents.with_meta(meta)
         }
         None => contents,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Embedded, Link};
+    use serde_json::json;
+
+    #[test]
+    fn pictures_sound_and_files_are_no_text() {
+        let big = vec![0_u8; 100_000];
+        let file = Block::Resource(Embedded {
+            uri: "x://file".to_owned(),
+            mime: "application/zip",
+            body: Body::Bytes(big.clone()),
+        });
+        let pictures = Answer {
+            structured: None,
+            blocks: vec![
+                Block::text("a chart"),
+                Block::image("image/png", big.clone()),
+                Block::audio("audio/wav", big),
+                file,
+            ],
+        };
+        let size = pictures.size();
+        assert_eq!((size.all, size.text), (300_007, 7));
+        let words = Answer {
+            structured: Some(json!({"a": 1})),
+            blocks: vec![
+                Block::resource("x://words", "text/plain", "words"),
+                Block::Link(Link {
+                    uri: "x://more".to_owned(),
+                    name: "more".to_owned(),
+                    description: String::new(),
+                    mime: "text/plain",
+                }),
+            ],
+        };
+        let size = words.size();
+        assert_eq!((size.all, size.text), (20, 20));
     }
 }

@@ -14,6 +14,7 @@ use super::registry::Completer;
 use crate::ask::Brought;
 use crate::call::{Called, Labels};
 use crate::complete::MAX_VALUES;
+use crate::content::Size;
 use crate::{Completing, Role, ToolError};
 
 /// The longest text that values are looked for.
@@ -81,7 +82,7 @@ impl Served {
             strict: false,
             brought: Brought::default(),
         };
-        let size = |values: &Vec<String>| values.iter().map(String::len).sum();
+        let size = |values: &Vec<String>| Size::text(values.iter().map(String::len).sum());
         let work = |ctx| (asked.completer)(completing, ctx);
         let mut values = match self.wrapper.call(labels, request, size, work).await? {
             Called::Ended(values) => values.map_err(ToolError::into_protocol)?,

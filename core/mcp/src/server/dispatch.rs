@@ -46,7 +46,7 @@ impl Served {
         let called = match entry.facts.long {
             Long::No => {
                 self.wrapper
-                    .call(labels, request, Answer::bytes, work.handler)
+                    .call(labels, request, Answer::size, work.handler)
                     .await?
             }
             long => self.wrapper.call_long(long, labels, request, work).await?,
@@ -110,7 +110,7 @@ impl Served {
         let error = decode::not_an_object(&arguments, &shape);
         let refused: Called<Answer> = self
             .wrapper
-            .call(labels, request, Answer::bytes, |_| {
+            .call(labels, request, Answer::size, |_| {
                 Box::pin(async { Err(error) })
             })
             .await?;
@@ -165,7 +165,12 @@ impl Served {
         let work = |ctx| (entry.handler)(wanted, ctx);
         let called = self
             .wrapper
-            .call(labels, request, |page: &ResourcePage| page.body.len(), work)
+            .call(
+                labels,
+                request,
+                |page: &ResourcePage| page.body.size(),
+                work,
+            )
             .await?;
         let page = match called {
             Called::Ended(page) => page.map_err(ToolError::into_protocol)?,
@@ -221,7 +226,7 @@ impl Served {
             })
         };
         let size =
-            |messages: &Vec<Message>| messages.iter().map(|message| message.block.len()).sum();
+            |messages: &Vec<Message>| messages.iter().map(|message| message.block.size()).sum();
         let messages = match self.wrapper.call(labels, request, size, work).await? {
             Called::Ended(messages) => messages.map_err(ToolError::into_protocol)?,
             Called::Asks(wanted) => return Ok(wanted.into()),

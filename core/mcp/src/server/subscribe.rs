@@ -18,6 +18,7 @@ use super::dispatch::shown;
 use super::registry::ResourceEntry;
 use crate::ask::Brought;
 use crate::call::{Called, Labels};
+use crate::content::Size;
 use crate::offers::Hearing;
 use crate::scrub;
 use crate::subscribe::{Held, Look, Watching};
@@ -164,7 +165,7 @@ impl Served {
             .call(
                 labels,
                 request,
-                |_| 0,
+                |_| Size::default(),
                 |_| Box::pin(async move { lookouts.join(key, look).await }),
             )
             .await;
