@@ -12,6 +12,8 @@ pub mod attribute {
     pub const OPERATION: &str = "gen_ai.operation.name";
     /// Whose model, in the conventions' words; see [`provider`](super::provider).
     pub const PROVIDER: &str = "gen_ai.provider.name";
+    /// The provider's configured name (ours).
+    pub const CONFIGURED: &str = "callboard.provider";
     /// The model that was asked.
     pub const REQUEST_MODEL: &str = "gen_ai.request.model";
     /// The model that answered.
@@ -84,18 +86,39 @@ pub fn mcp_span(method: &str, target: Option<&str>) -> String {
     target.map_or_else(|| method.to_owned(), |target| format!("{method} {target}"))
 }
 
-/// A provider's name in the conventions' words, where they have one.
+/// The well-known values of `gen_ai.provider.name`, and the words that mean them in configurations and tables of prices.
+const PROVIDERS: [(&str, &[&str]); 15] = [
+    ("anthropic", &["claude"]),
+    ("aws.bedrock", &["bedrock"]),
+    ("azure.ai.inference", &[]),
+    ("azure.ai.openai", &["azure"]),
+    ("cohere", &[]),
+    ("deepseek", &[]),
+    ("gcp.gemini", &["gemini", "google"]),
+    ("gcp.gen_ai", &[]),
+    ("gcp.vertex_ai", &["vertex", "vertex_ai"]),
+    ("groq", &[]),
+    ("ibm.watsonx.ai", &["watsonx"]),
+    ("mistral_ai", &["mistral"]),
+    ("openai", &[]),
+    ("perplexity", &[]),
+    ("x_ai", &["xai"]),
+];
+
+/// What the conventions call a provider, by one of the words for it.
 #[must_use]
-pub fn provider(configured: &str) -> &str {
-    match configured {
-        "gemini" | "google" => "gcp.gemini",
-        "vertex" => "gcp.vertex_ai",
-        "azure" => "azure.ai.openai",
-        "bedrock" => "aws.bedrock",
-        "mistral" => "mistral_ai",
-        "xai" => "x_ai",
-        other => other,
-    }
+pub fn well_known(word: &str) -> Option<&'static str> {
+    let mut known = PROVIDERS.iter();
+    let row = known.find(|(value, words)| *value == word || words.contains(&word));
+    row.map(|(value, _)| *value)
+}
+
+/// A provider's name in the conventions' words, where they have one: of whose models it has, and where nobody knows that,
+/// of its configured name. What they have no word for stays as it is, which they allow.
+#[must_use]
+pub fn provider<'n>(vendor: Option<&'n str>, configured: &'n str) -> &'n str {
+    let word = vendor.unwrap_or(configured);
+    well_known(word).unwrap_or(word)
 }
 
 /// What a metric is.
@@ -283,6 +306,36 @@ pub const METRICS: [Metric; 13] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn providers_have_the_names_of_the_conventions() {
+        for (vendor, configured, name) in [
+            (Some("openai"), "work", "openai"),
+            (Some("google"), "g", "gcp.gemini"),
+            (Some("gemini"), "g", "gcp.gemini"),
+            (Some("anthropic"), "claude", "anthropic"),
+            (None, "groq", "groq"),
+            (None, "gemini", "gcp.gemini"),
+            // Nobody's name: as it is configured.
+            (None, "lab", "lab"),
+            (Some("ollama"), "box", "ollama"),
+            // Whose prices it asks says more than what it is called.
+            (Some("groq"), "openai", "groq"),
+            (None, "mistral", "mistral_ai"),
+        ] {
+            assert_eq!(
+                provider(vendor, configured),
+                name,
+                "{vendor:?} {configured}"
+            );
+        }
+        let mut values: Vec<&str> = PROVIDERS.iter().map(|(value, _)| *value).collect();
+        values.extend(PROVIDERS.iter().flat_map(|(_, words)| *words));
+        let all = values.len();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), all, "one word, one provider");
+    }
 
     #[test]
     fn prometheus_takes_the_names() {

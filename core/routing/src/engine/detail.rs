@@ -19,6 +19,9 @@ use crate::failure::{Failure, FailureKind};
 pub(super) struct Detail {
     #[serde(rename = "for")]
     pub(super) origin: Origin,
+    /// Whose models its provider has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) vendor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) route: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +161,7 @@ pub fn row_of(call: &Call) -> LlmCall {
         project: call.subject.project.clone(),
         route: detail.route,
         provider: call.subject.provider.clone().unwrap_or_default(),
+        vendor: detail.vendor,
         model: call.subject.model.clone().unwrap_or_default(),
         model_answered: end.model,
         account: call.subject.account.clone(),

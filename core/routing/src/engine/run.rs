@@ -158,6 +158,7 @@ impl Run {
         let now = self.inner.parts.clock.now_ms();
         let detail = Detail {
             origin: Origin::from(&self.who),
+            vendor: provider.vendor().map(str::to_owned),
             route: Some(self.explained.route.clone()),
             decision: Some(self.reasons()),
             attempt: self.retried + 1,

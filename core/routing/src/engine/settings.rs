@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use callboard_limits::{Owner, PriceTable};
 use callboard_store::{Clock, Store};
-use callboard_telemetry::{CallLog, MicroDollars, llm};
+use callboard_telemetry::{CallLog, MicroDollars, llm, names};
 
 use super::Patience;
 use crate::bandit::Policy;
 use crate::route::{Offer, Privacy, Strategy, TaskClass};
 use crate::upstream::Upstream;
+use crate::wire::Wire;
 
 /// What a router works with. It owns none of it.
 #[derive(Clone)]
@@ -77,6 +78,18 @@ impl Provider {
             }
             None => Cow::Borrowed(&self.offer),
         }
+    }
+
+    /// Whose models it has, as far as that shows: in the prices that it asks, or in its wire. OpenAI's is spoken by too
+    /// many for that.
+    #[must_use]
+    pub fn vendor(&self) -> Option<&str> {
+        let wire = self.upstream.endpoint().wire;
+        let by_wire = (wire != Wire::OpenAi).then(|| wire.as_str());
+        let by_prices = Some(self.prices_as.as_str());
+        by_prices
+            .filter(|prices| names::well_known(prices).is_some())
+            .or(by_wire)
     }
 
     /// The account that the key belongs to; empty where there is but one.

@@ -65,6 +65,8 @@ pub struct LlmCall {
     pub route: Option<String>,
     /// The provider, by its configured name.
     pub provider: String,
+    /// Whose models these are, where the configuration says so by its prices or its wire: `openai`, `google`.
+    pub vendor: Option<String>,
     /// The model that was asked.
     pub model: String,
     /// The model that answered, as it called itself.

@@ -21,6 +21,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         version: 2,
         sql: "ALTER TABLE llm_call ADD COLUMN mode TEXT;",
     },
+    // Whose models the provider has, whatever its configured name.
+    Migration {
+        component: "llm_call",
+        version: 3,
+        sql: "ALTER TABLE llm_call ADD COLUMN vendor TEXT;",
+    },
 ];
 
 const FIRST: &str = "
@@ -89,7 +95,7 @@ enum Again {
     Ending,
 }
 
-const FIELDS: [(&str, Again); 38] = {
+const FIELDS: [(&str, Again); 39] = {
     use Again::{Cost, Ending, First, Tokens};
     [
         ("id", First),
@@ -130,6 +136,7 @@ const FIELDS: [(&str, Again); 38] = {
         ("bytes_out", First),
         ("streamed", Ending),
         ("mode", Tokens),
+        ("vendor", First),
     ]
 };
 
@@ -213,6 +220,7 @@ pub fn record_llm(c: &mut dyn Conn, call: &LlmCall) -> Result<(), StoreError> {
         opt(call.bytes_out),
         call.streamed.into(),
         mode.as_deref().into(),
+        call.vendor.as_deref().into(),
     ];
     c.execute(&UPSERT, &values)?;
     Ok(())
@@ -263,6 +271,7 @@ pub(crate) fn from_row(row: &dyn Row) -> Result<LlmCall, StoreError> {
         bytes_out: count(row, 35)?,
         streamed: row.int(36)? != 0,
         mode: row.opt_text(37)?.map(Mode::from).unwrap_or_default(),
+        vendor: row.opt_text(38)?,
     })
 }
 

@@ -32,6 +32,7 @@ fn full() -> LlmCall {
         project: text("callboard"),
         route: text("default"),
         provider: "acme".to_owned(),
+        vendor: text("openai"),
         model: "large".to_owned(),
         model_answered: text("large-2026-01-01"),
         account: text("work"),

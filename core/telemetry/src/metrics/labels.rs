@@ -22,6 +22,11 @@ impl Pairs {
         }
     }
 
+    /// Whether these are the labels of all that came too late.
+    pub(super) fn is_other(first: &str, second: &str) -> bool {
+        first == OTHER && second == OTHER
+    }
+
     /// The values of the two labels.
     pub(super) fn labels(&mut self, first: &str, second: &str) -> (String, String) {
         let pair = (value(first), value(second));

@@ -123,7 +123,7 @@ pub(super) fn take_in_llm(
 ) -> Result<(), StoreError> {
     let rows = c.query(
         "SELECT rowid, provider, COALESCE(model_answered, model), outcome, error, total_us, first_byte_us,
-                queue_us, counted, input, cached, cache_write, output, reasoning, cost
+                queue_us, counted, input, cached, cache_write, output, reasoning, cost, vendor
          FROM llm_call WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
         params![*seen, most],
         llm_row,
@@ -139,6 +139,7 @@ pub(super) fn take_in_llm(
 struct LlmRow {
     rowid: i64,
     provider: String,
+    vendor: Option<String>,
     model: String,
     outcome: String,
     error: Option<String>,
@@ -168,15 +169,21 @@ fn llm_row(row: &dyn Row) -> Result<LlmRow, StoreError> {
         queue_us: row.opt_int(7)?,
         tokens,
         cost: row.opt_int(14)?,
+        vendor: row.opt_text(15)?,
     })
 }
 
 fn add_llm(families: &mut Families, row: &LlmRow) {
-    let (provider, model) = families
-        .models
-        .labels(names::provider(&row.provider), &row.model);
+    let (configured, model) = families.models.labels(&row.provider, &row.model);
+    // What stands for the others is nobody's.
+    let provider = if Pairs::is_other(&configured, &model) {
+        configured.clone()
+    } else {
+        value(names::provider(row.vendor.as_deref(), &row.provider))
+    };
     let own = vec![
         (key(attribute::PROVIDER), provider),
+        (key(attribute::CONFIGURED), configured),
         (key(attribute::RESPONSE_MODEL), model),
     ];
     let with = |name: &str, label: &str| {

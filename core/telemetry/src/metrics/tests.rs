@@ -11,7 +11,8 @@ fn call(id: &str, model: &str) -> LlmCall {
     LlmCall {
         id: id.to_owned(),
         at: 4_000_000_000_000,
-        provider: "gemini".to_owned(),
+        provider: "work".to_owned(),
+        vendor: Some("google".to_owned()),
         model: model.to_owned(),
         usage: Some(Usage {
             tokens: Tokens {
@@ -93,7 +94,7 @@ fn what_was_there_before_is_not_counted_and_what_comes_is_counted_once() {
     let (_board, store) = board();
     record(&store, vec![call("c_0", "large")]);
     let metrics = store.read_now(Metrics::from_now).unwrap();
-    let series = "callboard_llm_calls_total{gen_ai_provider_name=\"gcp.gemini\",gen_ai_response_model=\"large\",callboard_outcome=\"ok\"}";
+    let series = "callboard_llm_calls_total{gen_ai_provider_name=\"gcp.gemini\",callboard_provider=\"work\",gen_ai_response_model=\"large\",callboard_outcome=\"ok\"}";
     assert_eq!(samples(&page(&store, &metrics)).get(series), None);
     record(&store, vec![call("c_1", "large"), call("c_2", "large")]);
     // The same row again is the same row.
@@ -125,7 +126,7 @@ fn tokens_cost_and_times_add_up() {
         vec![call("c_1", "large"), call("c_2", "large"), failed, unpriced],
     );
     let samples = samples(&page(&store, &metrics));
-    let own = "gen_ai_provider_name=\"gcp.gemini\",gen_ai_response_model=\"large\"";
+    let own = "gen_ai_provider_name=\"gcp.gemini\",callboard_provider=\"work\",gen_ai_response_model=\"large\"";
     let at = |name: &str, more: &str| samples[&format!("{name}{{{own}{more}}}")];
     assert_eq!(at("callboard_llm_cost_dollars_total", ""), 2.5);
     assert_eq!(at("callboard_llm_unknown_cost_calls_total", ""), 2.0);

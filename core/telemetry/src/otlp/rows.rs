@@ -98,7 +98,7 @@ pub(super) fn take(
             *COLUMNS
         ),
         params![llm_sent, ROWS],
-        |row| Ok((row.int(38)?, from_row(row)?)),
+        |row| Ok((row.int(39)?, from_row(row)?)),
     )?;
     Ok(Some(Batch { calls, models }))
 }

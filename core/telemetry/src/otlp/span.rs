@@ -51,8 +51,12 @@ impl<'a> Span<'a> {
         span.put(attribute::OPERATION, Some(Value::Text("chat")));
         span.put(
             attribute::PROVIDER,
-            Some(Value::Text(names::provider(&call.provider))),
+            Some(Value::Text(names::provider(
+                call.vendor.as_deref(),
+                &call.provider,
+            ))),
         );
+        span.put(attribute::CONFIGURED, Some(Value::Text(&call.provider)));
         span.put(attribute::REQUEST_MODEL, Some(Value::Text(&call.model)));
         span.put(attribute::RESPONSE_MODEL, text(&call.model_answered));
         span.put(

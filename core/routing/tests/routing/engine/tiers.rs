@@ -254,6 +254,8 @@ async fn a_call_costs_what_its_tier_and_its_tools_cost_or_nobody_knows() {
             let row = row_of(call);
             let told = format!("{wire} {asks} {says} {streams}");
             assert_eq!(row.mode.to_string(), *mode, "{told}");
+            let vendor = (*wire == Wire::Anthropic).then_some("anthropic");
+            assert_eq!(row.vendor.as_deref(), vendor, "{told}");
             assert_eq!(
                 (row.cost, call.cost),
                 (cost.map(MicroDollars), cost.map(MicroDollars)),
@@ -263,6 +265,23 @@ async fn a_call_costs_what_its_tier_and_its_tools_cost_or_nobody_knows() {
             let held = call.estimate.cost.is_none();
             assert!(!held || row.mode.to_string() != "flex", "{told}");
         }
+    }
+}
+
+#[test]
+fn whose_models_a_provider_has_shows_in_its_prices_or_its_wire() {
+    for (wire, prices, vendor) in [
+        (Wire::OpenAi, "openai", Some("openai")),
+        (Wire::OpenAi, "groq", Some("groq")),
+        (Wire::OpenAi, "lab", None),
+        (Wire::Anthropic, "lab", Some("anthropic")),
+        (Wire::Gemini, "lab", Some("gemini")),
+        (Wire::Gemini, "google", Some("google")),
+        (Wire::Ollama, "lab", Some("ollama")),
+    ] {
+        let mut provider = answers(wire, Vec::new());
+        provider.prices_as = prices.to_owned();
+        assert_eq!(provider.vendor(), vendor, "{wire} {prices}");
     }
 }
 

@@ -7,7 +7,7 @@ use callboard_telemetry::errors::ErrorClass;
 use callboard_telemetry::llm::{LlmCall, LlmOutcome, LlmText, record_llm, record_text};
 use callboard_telemetry::otlp::{Exporter, OtlpError, Settings};
 use callboard_telemetry::{
-    CallLog, CallRow, Counted, MicroDollars, Outcome, Tokens, Usage, open_events,
+    CallLog, CallRow, Counted, MicroDollars, Mode, Outcome, Tokens, Usage, open_events,
 };
 use collector::{Collector, Span, text};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -24,7 +24,9 @@ fn call(id: &str) -> LlmCall {
         at: 1_790_000_000_000,
         trace: Some(TRACE.to_owned()),
         parent: Some(PARENT.to_owned()),
-        provider: "gemini".to_owned(),
+        provider: "work".to_owned(),
+        vendor: Some("google".to_owned()),
+        mode: Mode::tier("flex"),
         model: "large".to_owned(),
         model_answered: Some("large-2026".to_owned()),
         agent: Some("a_1".to_owned()),
@@ -147,6 +149,8 @@ async fn a_call_to_a_model_is_a_span_by_the_conventions_and_has_no_text() {
             Value::DoubleValue(0.25),
         ),
         ("gen_ai.request.stream", Value::BoolValue(false)),
+        ("callboard.provider", text("work")),
+        ("callboard.mode", text("flex")),
         ("callboard.cost_usd", Value::DoubleValue(0.001_25)),
         ("callboard.task.id", text("t_1")),
         ("callboard.agent", text("a_1")),
