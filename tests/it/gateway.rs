@@ -16,12 +16,12 @@ fn question(model: &str) -> String {
 }
 
 /// The reservations of a home's board, each with its detail.
-fn calls(home: &Home) -> Vec<Value> {
+pub fn calls(home: &Home) -> Vec<Value> {
     let file = home.board().join("board.db");
     let options = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let board = rusqlite::Connection::open_with_flags(file, options).unwrap();
     let mut rows = board
-        .prepare("SELECT state, project, money, detail FROM reservations ORDER BY seq")
+        .prepare("SELECT state, project, money, detail, task FROM reservations ORDER BY seq")
         .unwrap();
     let rows = rows.query_map([], |row| {
         let detail: String = row.get(3)?;
@@ -29,6 +29,7 @@ fn calls(home: &Home) -> Vec<Value> {
             "state": row.get::<_, String>(0)?,
             "project": row.get::<_, Option<String>>(1)?,
             "money": row.get::<_, Option<i64>>(2)?,
+            "task": row.get::<_, Option<String>>(4)?,
             "detail": serde_json::from_str::<Value>(&detail).unwrap(),
         }))
     });

@@ -10,6 +10,7 @@
 mod access;
 mod agents;
 mod answers;
+mod attempt_keys;
 mod audit;
 mod cli;
 mod clients;

@@ -23,6 +23,8 @@ pub struct Agent {
     pub env: BTreeMap<String, Template>,
     /// Its own limit of one attempt; `None`: [`crate::Run::task_timeout`].
     pub timeout: Setting<Option<Duration>>,
+    /// Whether each attempt gets a key for models, and is told to use it.
+    pub gateway: Setting<bool>,
 }
 
 impl Agent {
@@ -37,6 +39,7 @@ impl Agent {
             pass_env: by_default(Vec::new()),
             env: BTreeMap::new(),
             timeout: by_default(None),
+            gateway: by_default(false),
         }
     }
 
@@ -64,6 +67,11 @@ impl Agent {
             &format!("agents.{name}.timeout"),
             &self.timeout,
             |limit| limit.map_or_else(|| "(run.task_timeout)".to_owned(), format_duration),
+        ));
+        rows.push(row(
+            &format!("agents.{name}.gateway"),
+            &self.gateway,
+            bool::to_string,
         ));
         rows
     }
@@ -96,6 +104,7 @@ pub(crate) fn take_all<'t>(
             pass_env: take.words(&key("pass_env")).map(Option::unwrap_or_default),
             env: take.variables(&key("env")),
             timeout: take.time_if(&key("timeout")),
+            gateway: take.switch(&key("gateway"), false),
             name: name.to_owned(),
         };
         agents.insert(name.to_owned(), agent);

@@ -165,6 +165,13 @@ const FIRST: &[Key] = &[
         doc: "How long one attempt of this agent may take.",
     },
     Key {
+        name: "agents.<name>.gateway",
+        kind: Kind::Switch,
+        default: "false",
+        trust: Trust::Needed,
+        doc: "Whether the agent asks models through `callboard serve`: each attempt gets a key of its own, counted for its task and ended with it.",
+    },
+    Key {
         name: "vault.passphrase_file",
         kind: Kind::File,
         default: "none: asked for on the terminal",

@@ -214,6 +214,23 @@ impl Config {
         Ok(Agent::of_words(words, self.run.agent.source.clone()))
     }
 
+    /// Where agents on this machine reach the gateway, without a slash at its end.
+    ///
+    /// # Errors
+    /// What to configure where that can't be told from where `callboard serve` listens.
+    pub fn gateway_url(&self) -> Result<String, String> {
+        if let Some(url) = &self.models.gateway_url.value {
+            return Ok(url.trim_end_matches('/').to_owned());
+        }
+        let listen = self.serve.listen.value;
+        if listen.ip().is_loopback() && listen.port() != 0 {
+            return Ok(format!("http://{listen}"));
+        }
+        Err(format!(
+            "serve.listen = {listen} does not say where the gateway is: say gateway.url"
+        ))
+    }
+
     fn unknown_agent(&self, chosen: &str) -> ConfigError {
         let names: Vec<&str> = self.agents.keys().map(String::as_str).collect();
         let there = match (

@@ -31,6 +31,8 @@ pub struct Agent {
     pub env: BTreeMap<String, Template>,
     /// Its time limit, where it has one of its own.
     pub timeout: Option<Duration>,
+    /// Whether each attempt gets a key for models, and is told to use it.
+    pub gateway: bool,
 }
 
 /// The hidden argument by which our own program plays the stand-in.
@@ -84,6 +86,7 @@ impl Agent {
                 pass_env: agent.pass_env.value.clone(),
                 env: agent.env.clone(),
                 timeout: agent.timeout.value,
+                gateway: agent.gateway.value,
             });
         }
         Err(CrewError::refused(
@@ -108,6 +111,7 @@ impl Agent {
             pass_env: Vec::new(),
             env: BTreeMap::new(),
             timeout: None,
+            gateway: false,
         }
     }
 }

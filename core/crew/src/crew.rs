@@ -4,6 +4,7 @@
 use crate::decide::OpenChoice;
 use crate::error::CrewError;
 use crate::events::{Event, HELD};
+use crate::keys;
 use crate::posting::{PostedItem, item_of};
 use crate::project::{Project, Setup};
 use crate::report::Report;
@@ -189,6 +190,7 @@ impl Crew {
 
     async fn run_held(&self, stop: &CancellationToken, duty: &str) -> Result<Report, CrewError> {
         secrets::check(&self.project).await?;
+        keys::check(&self.project).await?;
         let loaded = self.load_held().await?;
         let agents = self.project.config.run.agents.value;
         self.voice.say(Event::Started {
@@ -339,6 +341,7 @@ impl Crew {
             earlier,
             stop: ours.clone(),
             task,
+            key: None,
         };
         working.announce();
         if item.is_none() {

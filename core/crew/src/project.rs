@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::error::CrewError;
+use crate::keys::GatewayKeys;
 use crate::secrets::OpenVault;
 use callboard_config::{Config, Environment};
 use callboard_roadmap::ItemKey;
@@ -26,6 +27,8 @@ pub struct Setup {
     pub store: Store,
     /// Opens the user's vault.
     pub vault: OpenVault,
+    /// How keys for models are issued to attempts of agents that are to have them.
+    pub keys: Option<GatewayKeys>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of ids.
@@ -59,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) supervisor: PathBuf,
     pub(crate) store: Store,
     pub(crate) vault: OpenVault,
+    pub(crate) keys: Option<GatewayKeys>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Ids,
     pub(crate) again: Again,
@@ -110,6 +114,7 @@ impl Project {
             supervisor: setup.supervisor,
             store: setup.store,
             vault: setup.vault,
+            keys: setup.keys,
             clock: setup.clock,
             ids: setup.ids,
             again: setup.again,

@@ -7,6 +7,7 @@ use crate::checks::{self, TestCommand};
 use crate::child::{Ended, Job, complaint, tail};
 use crate::error::CrewError;
 use crate::events::{Event, Step};
+use crate::keys::{self, AttemptKey};
 use crate::project::Project;
 use crate::secrets;
 use crate::voice::Voice;
@@ -16,6 +17,7 @@ use callboard_scheduling::{
 };
 use callboard_worktree::{GitError, Keep, Message, Oid, PushOutcome, Worktree};
 use std::path::Path;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How much of a failing command's output goes into the error that the next attempt is told.
@@ -78,6 +80,8 @@ pub(crate) struct Working {
     pub(crate) facts: Facts,
     pub(crate) earlier: Vec<Attempt>,
     pub(crate) stop: CancellationToken,
+    /// The agent's key for models, held until nothing of the attempt is written any more.
+    pub(crate) key: Option<AttemptKey>,
 }
 
 /// What the verified work on a branch is, ready to be merged.
@@ -179,10 +183,13 @@ impl Working {
             .map_err(|error| Trouble::Person {
                 why: format!("the agent was not started: {}", error.advice()),
             })?;
+        let timeout = self.project.agent.timeout;
+        let timeout = timeout.unwrap_or(self.project.config.run.task_timeout.value);
         self.begin(Step::Agent, Some(self.project.agent.name.clone()))
             .await?;
         write_file(&desk, &prompt_file, prompt.as_bytes())?;
         let log = self.project.log_path(&self.attempt);
+        let own_env = self.with_key(own_env, timeout).await?;
         let ended = self
             .project
             .run_child(
@@ -191,11 +198,7 @@ impl Working {
                     cwd: &self.project.worktree_path(&self.attempt),
                     log: log.clone(),
                     stdin: Some(prompt.into_bytes()),
-                    timeout: self
-                        .project
-                        .agent
-                        .timeout
-                        .unwrap_or(self.project.config.run.task_timeout.value),
+                    timeout,
                     pass_env: &self.project.agent.pass_env,
                     own_env,
                     task_env: &self.task.env,
@@ -203,8 +206,11 @@ impl Working {
                 },
                 &self.stop,
             )
-            .await?;
-        let ending = match ended {
+            .await;
+        if let Some(key) = &self.key {
+            key.end(&self.project).await;
+        }
+        let ending = match ended? {
             Ended::Stopped => return Err(Trouble::Stopped),
             Ended::Itself(ending) => ending,
         };
@@ -229,6 +235,22 @@ impl Working {
             }),
             None => Ok(report),
         }
+    }
+
+    /// The agent's variables, with those that send it to the gateway if it is to go there.
+    async fn with_key(
+        &mut self,
+        own_env: Vec<(String, String)>,
+        timeout: Duration,
+    ) -> Result<Vec<(String, String)>, Trouble> {
+        let issued = keys::of_attempt(&self.project, &self.task, &self.attempt, timeout).await;
+        self.key = issued.map_err(|error| Trouble::Person {
+            why: format!("the agent was not started: {}", error.advice()),
+        })?;
+        Ok(match &self.key {
+            Some(key) => key.told(own_env),
+            None => own_env,
+        })
     }
 
     async fn brief(&self, base: &Oid, report_file: &Path) -> Result<String, Trouble> {

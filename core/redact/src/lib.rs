@@ -17,7 +17,7 @@ mod stream;
 pub use inherited::{SECRETS_VARIABLE, inherit};
 pub use panics::guard_panics;
 pub use register::{
-    AtMost, Entry, MOST, SHORTEST, is_empty, register, registered, scrub, scrub_bytes,
+    AtMost, Entry, MOST, SHORTEST, forget, is_empty, register, registered, scrub, scrub_bytes,
     scrub_in_place, scrubber, sighted,
 };
 pub use scrubber::Scrubber;

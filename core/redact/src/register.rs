@@ -1,6 +1,7 @@
 //! The values that are in use in this process.
 //! For: whoever resolves a value puts it here first; whoever writes asks here what to take out.
-//! Not for: more than [`MOST`] values, or forgetting one: what was written with it may be read again at any time.
+//! Not for: more than [`MOST`] values, or forgetting one that still opens anything: what was written with it may be read
+//! again at any time.
 
 use crate::forms::SHORTEST_FORM;
 use crate::{Scrubber, Secret};
@@ -70,6 +71,13 @@ pub fn register(name: &str, value: &Secret) -> Result<(), AtMost> {
         no_core_dumps();
     }
     Ok(())
+}
+
+/// Gives a place in the register back: for a value that opens nothing any more, in what is written later too.
+pub fn forget(value: &Secret) {
+    let mut entries = ENTRIES.lock().unwrap_or_else(PoisonError::into_inner);
+    entries.retain(|entry| entry.value != *value);
+    *SCRUBBER.write().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
 /// A limit of one byte: unlike zero it also stops a dump to a program (core(5)).
@@ -186,6 +194,13 @@ mod tests {
         }
         let over = register("N", &Secret::new("one-too-many".to_owned()));
         assert_eq!(over, Err(AtMost(MOST)));
+        // One that opens nothing any more makes room for another.
+        forget(&value);
+        assert_eq!(scrub("a canary-1234"), "a canary-1234");
+        assert_eq!(sighted(b"a canary-000001").as_deref(), Some("N"));
+        let another = Secret::new("canary-5678".to_owned());
+        register("ANOTHER", &another).unwrap();
+        assert_eq!(scrub("a canary-5678"), "a [vault:ANOTHER]");
         assert!(!format!("{:?}", registered()).contains("canary"));
     }
 }

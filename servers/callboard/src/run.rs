@@ -135,6 +135,7 @@ async fn work(args: &RunArgs, environment: Environment, path: &Path) -> anyhow::
         supervisor: program,
         store,
         vault,
+        keys: Some(callboard_roadmap_server::GATEWAY_KEYS),
         clock,
         ids: Ids::system(),
         chosen: Vec::new(),

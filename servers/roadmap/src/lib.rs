@@ -8,6 +8,7 @@ mod desk;
 mod document;
 mod errors;
 mod file;
+mod keys;
 mod place;
 mod progress;
 mod prompts;
@@ -17,6 +18,7 @@ mod table;
 mod tools;
 mod view;
 
+pub use keys::GATEWAY_KEYS;
 pub use state::Roadmaps;
 
 use callboard_config::{Config, Environment, LogStyle};

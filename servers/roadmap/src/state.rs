@@ -169,6 +169,7 @@ impl Roadmaps {
                 Arc::clone(&self.clock),
                 None,
             ),
+            keys: Some(crate::keys::GATEWAY_KEYS),
             clock: Arc::clone(&self.clock),
             ids: self.ids.clone(),
             again,

@@ -426,6 +426,12 @@ const REST: &[Key] = &[
         "true",
         "Whether `callboard serve` answers at /v1 to agents that show a token for it.",
     ),
+    needed(
+        "gateway.url",
+        Kind::BaseUrl,
+        "http:// and `serve.listen`",
+        "Where agents with `gateway = true` reach it, without /v1.",
+    ),
 ];
 
 /// All of them, in the order of the reference.

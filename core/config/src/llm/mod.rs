@@ -52,6 +52,8 @@ pub struct Models {
     pub utc_offset: Setting<i32>,
     /// Whether agents are answered at /v1.
     pub gateway: Setting<bool>,
+    /// Where agents of ours reach it; `None`: where it listens.
+    pub gateway_url: Setting<Option<String>>,
 }
 
 /// How long calls to models are kept, and how many.
@@ -133,6 +135,7 @@ impl Models {
             open_for: take.time("llm.open_for", Duration::from_secs(60)),
             utc_offset: take.offset("llm.utc_offset"),
             gateway: take.switch("gateway.enabled", true),
+            gateway_url: take.text("gateway.url"),
         }
     }
 }

@@ -44,6 +44,9 @@ impl Models {
         rows.push(row("llm.open_for", &self.open_for, |t| format_duration(*t)));
         rows.push(row("llm.utc_offset", &self.utc_offset, |o| offset(*o)));
         rows.push(row("gateway.enabled", &self.gateway, bool::to_string));
+        rows.push(row("gateway.url", &self.gateway_url, |url| {
+            url.clone().unwrap_or_else(|| "(serve.listen)".to_owned())
+        }));
         rows
     }
 }

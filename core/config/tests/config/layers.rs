@@ -28,6 +28,7 @@ fn the_defaults_are_those_of_the_reference() {
             "prices.file",
             "prices.baseline",
             "llm.default_route",
+            "gateway.url",
         ]
         .contains(&name.as_str());
         assert!(
@@ -46,7 +47,7 @@ fn every_key_reaches_its_setting() {
          integration_branch = \"next\"\nroadmap = \"docs/R.md\"\ntest_merges = false\n\
          [tests]\ncommand = \"make check\"\ntimeout = \"10s\"\n\
          [agents.a]\ncommand = [\"agent\", \"two words\"]\npass_env = [\"K\"]\ntimeout = \"11s\"\n\
-         env = { TOKEN = \"${vault:T}\" }\n\
+         gateway = true\nenv = { TOKEN = \"${vault:T}\" }\n\
          [vault]\npassphrase_file = \"/p\"\n\
          [access]\nloopback = \"viewer\"\nrate = 12\nrate_unauthenticated = 0\nstdio_role = \"developer\"\n\
          [serve]\nlisten = \"127.0.0.1:0\"\nhosts = [\"example.org:81\"]\norigins = [\"https://example.org\"]\n\
@@ -78,6 +79,7 @@ fn every_key_reaches_its_setting() {
         "K",
         "TOKEN=${vault:T}",
         "11s",
+        "true",
         "/p",
         "pass 'show it'",
         "viewer",
@@ -195,6 +197,7 @@ fn every_key_that_needs_trust_is_refused_without_it() {
             "[agents.a]\nenv = { KEY = \"${vault:KEY}\" }\n",
         ),
         ("agents.<name>.timeout", "[agents.a]\ntimeout = \"1m\"\n"),
+        ("agents.<name>.gateway", "[agents.a]\ngateway = true\n"),
         (
             "vault.passphrase_file",
             "[vault]\npassphrase_file = \"/dev/fd/3\"\n",

@@ -106,6 +106,7 @@ utc_offset = "+02:00"
 
 [gateway]
 enabled = false
+url = "http://127.0.0.1:1/"
 "#;
 
 #[test]
@@ -195,9 +196,11 @@ fn a_full_configuration_is_read() {
         ("llm.open_for", "30s"),
         ("llm.utc_offset", "+02:00"),
         ("gateway.enabled", "false"),
+        ("gateway.url", "http://127.0.0.1:1/"),
     ] {
         assert_eq!(shown(key), value, "{key}");
     }
+    assert_eq!(config.gateway_url().unwrap(), "http://127.0.0.1:1");
     assert!(shown("prices.file").ends_with("home/prices.toml"));
     assert!(models.caps.iter().filter(|cap| cap.deny_unpriced).count() == 3);
     assert_eq!(models.caps.len(), 11);
@@ -502,4 +505,16 @@ fn variables_set_what_has_no_name() {
         config.models.retries.source,
         Source::Environment { .. }
     ));
+}
+
+#[test]
+fn agents_find_the_gateway_where_it_listens_or_where_it_is_said_to_be() {
+    let of = |text: &str| rig().user(text).config().gateway_url();
+    assert_eq!(of("").unwrap(), "http://127.0.0.1:22552");
+    let listen = |address: &str| of(&format!("[serve]\nlisten = \"{address}\"\n"));
+    assert_eq!(listen("[::1]:80").unwrap(), "http://[::1]:80");
+    for unknown in ["127.0.0.1:0", "0.0.0.0:22552", "10.0.0.1:22552"] {
+        let why = listen(unknown).unwrap_err();
+        assert!(why.contains("say gateway.url"), "{why}");
+    }
 }

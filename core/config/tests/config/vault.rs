@@ -126,6 +126,7 @@ fn each_setting_takes_a_secret_or_says_why_not() {
         ("agents.<name>.pass_env", Err(NAMES)),
         ("agents.<name>.env.<variable>", Ok(())),
         ("agents.<name>.timeout", Err(SHOWN)),
+        ("agents.<name>.gateway", Err(SHOWN)),
         ("vault.passphrase_file", Err(PATH)),
         ("vault.passphrase_command", Err(LIST)),
         ("access.loopback", Err(SHOWN)),
