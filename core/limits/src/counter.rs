@@ -183,40 +183,52 @@ pub(crate) fn counters_follow(
     before: Option<&Call>,
     call: &Call,
 ) -> Result<(), StoreError> {
-    for &resource in Resource::ALL {
+    let change = |resource| {
         let was = before.map_or(Counter::default(), |call| part(resource, call));
-        let change = part(resource, call).minus(was);
-        if change != Counter::default() {
-            add(c, resource, call, change)?;
-        }
+        part(resource, call).minus(was)
+    };
+    let [requests, concurrent, input, output, money] = [
+        Resource::Requests,
+        Resource::Concurrent,
+        Resource::Input,
+        Resource::Output,
+        Resource::Money,
+    ]
+    .map(change);
+    let all = [requests, concurrent, input, output, money];
+    if all.iter().all(|change| *change == Counter::default()) {
+        return Ok(());
     }
-    Ok(())
-}
-
-fn add(
-    c: &mut dyn Conn,
-    resource: Resource,
-    call: &Call,
-    change: Counter,
-) -> Result<(), StoreError> {
-    let name = |scope| call.subject.name(scope);
-    c.execute(
-        "UPDATE limit_counters SET held = held + ?1, used = used + ?2, unpriced = unpriced + ?3
-         WHERE resource = ?4 AND starts_at <= ?5 AND ends_at > ?5
-         AND ((scope = 'all' AND name = '') OR (scope = 'provider' AND name = ?6) OR (scope = 'model' AND name = ?7)
-              OR (scope = 'account' AND name = ?8) OR (scope = 'project' AND name = ?9) OR (scope = 'task' AND name = ?10))",
-        params![
-            change.held,
-            change.used,
-            change.unpriced,
-            resource.as_str(),
-            call.reserved_at,
-            name(Scope::Provider).as_deref(),
-            name(Scope::Model).as_deref(),
-            name(Scope::Account).as_deref(),
-            name(Scope::Project).as_deref(),
-            name(Scope::Task).as_deref(),
-        ],
-    )?;
+    for &scope in Scope::ALL {
+        let Some(name) = call.subject.name(scope) else {
+            continue;
+        };
+        // By limit_counters_live, and without a table of the engine's own, which an OR over the scopes would take.
+        c.execute(
+            "UPDATE limit_counters SET
+                 held = held + CASE resource WHEN 'requests' THEN ?4 WHEN 'concurrent' THEN ?5 WHEN 'input' THEN ?6
+                     WHEN 'output' THEN ?7 WHEN 'money' THEN ?8 ELSE 0 END,
+                 used = used + CASE resource WHEN 'requests' THEN ?9 WHEN 'concurrent' THEN ?10 WHEN 'input' THEN ?11
+                     WHEN 'output' THEN ?12 WHEN 'money' THEN ?13 ELSE 0 END,
+                 unpriced = unpriced + CASE resource WHEN 'money' THEN ?14 ELSE 0 END
+             WHERE scope = ?1 AND name = ?2 AND ends_at > ?3 AND starts_at <= ?3",
+            params![
+                scope.as_str(),
+                &name,
+                call.reserved_at,
+                requests.held,
+                concurrent.held,
+                input.held,
+                output.held,
+                money.held,
+                requests.used,
+                concurrent.used,
+                input.used,
+                output.used,
+                money.used,
+                money.unpriced,
+            ],
+        )?;
+    }
     Ok(())
 }

@@ -2,6 +2,8 @@
 //!
 //! For: setting, dropping and listing them, with an audit row for each change. Not for: counting (counter does).
 
+use std::sync::LazyLock;
+
 use callboard_store::{Conn, Row, StoreError, params};
 use callboard_telemetry::audit::audit_add;
 use serde::{Deserialize, Serialize};
@@ -353,10 +355,7 @@ pub fn limits_list(c: &mut dyn Conn) -> Result<Vec<Limit>, LimitError> {
 pub(crate) fn limits_for(c: &mut dyn Conn, subject: &Subject) -> Result<Vec<Limit>, LimitError> {
     let name = |scope| subject.name(scope);
     Ok(c.query(
-        "SELECT scope, name, resource, span, amount, warn, offset_min, unpriced, origin FROM limit_rules
-         WHERE (scope = 'all' AND name = '') OR (scope = 'provider' AND name IN ('*', ?1)) OR (scope = 'model' AND name IN ('*', ?2))
-             OR (scope = 'account' AND name IN ('*', ?3)) OR (scope = 'project' AND name IN ('*', ?4)) OR (scope = 'task' AND name IN ('*', ?5))
-         ORDER BY scope, name, resource, span, origin",
+        &FOR_SUBJECT,
         params![
             name(Scope::Provider).as_deref(),
             name(Scope::Model).as_deref(),
@@ -367,6 +366,22 @@ pub(crate) fn limits_for(c: &mut dyn Conn, subject: &Subject) -> Result<Vec<Limi
         limit_from,
     )?)
 }
+
+/// One search of the table's key for each name, one after the other. As one condition with OR the engine would make and
+/// sort a table of its own for each call.
+static FOR_SUBJECT: LazyLock<String> = LazyLock::new(|| {
+    let columns = "scope, name, resource, span, amount, warn, offset_min, unpriced, origin";
+    let arm = |scope: &str, name: &str| {
+        format!("SELECT {columns} FROM limit_rules WHERE scope = '{scope}' AND name = {name}")
+    };
+    let mut arms = vec![arm("all", "''")];
+    let named = ["provider", "model", "account", "project", "task"];
+    for (index, scope) in named.iter().enumerate() {
+        arms.push(arm(scope, "'*'"));
+        arms.push(arm(scope, &format!("?{}", index + 1)));
+    }
+    arms.join(" UNION ALL ")
+});
 
 fn limit_from(row: &dyn Row) -> Result<Limit, StoreError> {
     Ok(Limit {

@@ -14,6 +14,11 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 2,
         sql: FACTORS,
     },
+    Migration {
+        component: "limits",
+        version: 3,
+        sql: LIVE,
+    },
     // A component of its own, as it stands on nothing of the others.
     Migration {
         component: "route_outcomes",
@@ -109,6 +114,11 @@ CREATE TABLE token_factors (
     reports INTEGER NOT NULL,
     PRIMARY KEY (provider, model)
 ) STRICT, WITHOUT ROWID;
+";
+
+// A call moves the sums of the windows that it lies in, whatever they count.
+const LIVE: &str = "
+CREATE INDEX limit_counters_live ON limit_counters(scope, name, ends_at);
 ";
 
 const OUTCOMES: &str = "
