@@ -7,7 +7,8 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -58,23 +59,35 @@ pub(crate) fn private_dir(dir: &Path) -> std::io::Result<()> {
 
 /// A connection that may write.
 ///
-/// The page cache is filled only as far as it is used. A checkpoint every 1000 pages is SQLite's own
-/// choice; every 4000 made no difference that could be measured. The log is cut back to 16 MiB after a
-/// long reader has let it grow. No memory map: it saves 1 µs of 6 in a point read, and turns an I/O error
+/// The page cache is filled only as far as it is used. Without a [`Checkpointer`](super::checkpoint::Checkpointer) SQLite
+/// folds the log into the file every 1000 pages; every 4000 made no difference that could be measured. The log is cut
+/// back to 32 MiB after a long reader has let it grow: as long as it mostly is it stays, since growing anew takes the file
+/// system's journal. No memory map: it saves 1 µs of 6 in a point read, and turns an I/O error
 /// into a signal that ends the process.
 pub(super) fn writer(
     path: &Path,
     durability: Durability,
     limit: Duration,
-) -> Result<Connection, StoreError> {
-    let db = open(path, limit)?;
+) -> Result<(Connection, Patience), StoreError> {
+    let patience = Patience::default();
+    let db = open(path, limit, patience.clone())?;
     write_ahead(&db, limit)?;
     synchronous(&db, durability)?;
-    db.execute_batch(
-        "PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=16777216;",
-    )
-    .map_err(engine_error)?;
-    Ok(db)
+    db.execute_batch("PRAGMA cache_size=-8192; PRAGMA journal_size_limit=33554432;")
+        .map_err(engine_error)?;
+    Ok((db, patience))
+}
+
+/// Whether a connection waits for locks that other processes hold, for as long as it may; from outside it is changed
+/// between two transactions.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    /// From now on what is locked is busy at once.
+    pub(super) fn waive(&self, waived: bool) {
+        self.0.store(waived, Ordering::Relaxed);
+    }
 }
 
 /// What commits from now on survive. Not within a transaction.
@@ -91,18 +104,18 @@ pub(super) fn synchronous(db: &Connection, durability: Durability) -> Result<(),
 
 /// A connection that refuses to write.
 pub(super) fn reader(path: &Path, limit: Duration) -> Result<Connection, StoreError> {
-    let db = open(path, limit)?;
+    let db = open(path, limit, Patience::default())?;
     db.execute_batch("PRAGMA cache_size=-2048; PRAGMA query_only=ON;")
         .map_err(engine_error)?;
     Ok(db)
 }
 
-fn open(path: &Path, limit: Duration) -> Result<Connection, StoreError> {
+fn open(path: &Path, limit: Duration, patience: Patience) -> Result<Connection, StoreError> {
     // Not CREATE: a file that was deleted under us must be an error, not a new, empty board. Not URI:
     // a path is a path. No mutex: a connection is used by one thread at a time.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags).map_err(engine_error)?;
-    db.busy_handler(Some(jittered(limit)))
+    db.busy_handler(Some(jittered(limit, patience)))
         .map_err(engine_error)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // A plan must not depend on the values bound to it: returning a statement to the cache clears them,
@@ -117,14 +130,14 @@ fn open(path: &Path, limit: Duration) -> Result<Connection, StoreError> {
 /// Waits 100-500 µs at a time, at random. SQLite's own handler waits longer each time and starves: of
 /// four processes one did 3 operations while another did 1,245; with this one the slowest does three
 /// quarters of the fastest.
-fn jittered(limit: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
+fn jittered(limit: Duration, patience: Patience) -> impl FnMut(i32) -> bool + Send + 'static {
     let mut random = Random::from_system();
     let mut since = Instant::now();
     move |calls| {
         if calls == 0 {
             since = Instant::now();
         }
-        if since.elapsed() >= limit {
+        if patience.0.load(Ordering::Relaxed) || since.elapsed() >= limit {
             return false;
         }
         std::thread::sleep(jitter(&mut random));
@@ -169,7 +182,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("board.db");
         create(&path).unwrap();
-        let db = writer(&path, Durability::Normal, BUSY_LIMIT).unwrap();
+        let (db, _) = writer(&path, Durability::Normal, BUSY_LIMIT).unwrap();
         db.execute_batch(
             "CREATE TABLE t (seq INTEGER PRIMARY KEY, state TEXT, queue TEXT, rank INTEGER);
              CREATE INDEX t_ready ON t(queue, rank) WHERE state = 'ready';",

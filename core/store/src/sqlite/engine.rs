@@ -3,14 +3,18 @@
 //! For: starting these parts in order and ending them in order. Not for: what they do.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
+use super::checkpoint::Checkpointer;
 use super::readers::Readers;
 use super::watch::Watcher;
+use super::writer::Writer;
 use super::{backup, connect, migrate, writer};
 use crate::job::Job;
 use crate::signal::{Announcer, Changes, CloseChanges};
@@ -30,7 +34,10 @@ pub(crate) struct Engine {
     points: Readers,
     places: tokio::sync::Semaphore,
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
-    writer: Option<JoinHandle<()>>,
+    /// Operations that were queued and are not answered.
+    waiting: Arc<AtomicUsize>,
+    writer: Arc<Mutex<Writer<Connection>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -54,16 +61,24 @@ impl Engine {
         let signal_dir = signal_dir.map(absolute).transpose()?;
         connect::create(&path)?;
         let signal_dir = signal_dir.filter(|dir| usable(dir));
-        let db =
+        let (mut db, patience) =
             connect::writer(&path, durability, limit).map_err(|error| cannot_open(&path, error))?;
         migrate::migrate(&db, &path, migrations)?;
+        let checkpointer = Checkpointer::watch(&mut db, path.clone(), limit)?;
 
         let changes = Changes::new();
         let announcer = Announcer::new(changes.clone(), signal_dir.as_deref());
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let writer = std::thread::Builder::new()
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let writer = Arc::new(Mutex::new(Writer::new(db, durability, patience, announcer)));
+        let (writing, counted) = (Arc::clone(&writer), Arc::clone(&waiting));
+        let thread = std::thread::Builder::new()
             .name("board-writer".to_owned())
-            .spawn(move || writer::serve(&db, durability, jobs, announcer))
+            .spawn(move || {
+                writer::serve(&writing, jobs, &counted);
+                // Before the file is closed, which folds what is left of the log if nobody else has it open.
+                checkpointer.end();
+            })
             .map_err(|error| StoreError::Engine(format!("no thread for the writer: {error}")))?;
         Ok(Self {
             snapshots: Readers::new(path.clone(), readers, limit),
@@ -75,7 +90,9 @@ impl Engine {
             changes,
             watcher: OnceLock::new(),
             queue: Some(queue),
-            writer: Some(writer),
+            waiting,
+            writer,
+            thread: Some(thread),
         })
     }
 
@@ -83,26 +100,46 @@ impl Engine {
         &self.path
     }
 
+    /// Runs the job here and now if nothing is in the way, else queues it.
     pub(crate) async fn submit(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.send(job).await.map_err(|_| StoreError::Closed)
+        // Nobody overtakes those who wait.
+        let refused = if self.waiting.load(Ordering::Acquire) == 0 {
+            writer::run_now(&self.writer, job)
+        } else {
+            Err(job)
+        };
+        let Err(job) = refused else {
+            return Ok(());
+        };
+        let place = queue.reserve().await.map_err(|_| StoreError::Closed)?;
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        place.send(job);
+        Ok(())
     }
 
     /// Queues without waiting for a place.
     pub(crate) fn submit_now(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         use mpsc::error::TrySendError;
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.try_send(job).map_err(|refused| match refused {
-            TrySendError::Full(_) => StoreError::Busy {
+        let place = queue.try_reserve().map_err(|refused| match refused {
+            TrySendError::Full(()) => StoreError::Busy {
                 waited: Duration::ZERO,
             },
-            TrySendError::Closed(_) => StoreError::Closed,
-        })
+            TrySendError::Closed(()) => StoreError::Closed,
+        })?;
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        place.send(job);
+        Ok(())
     }
 
     pub(crate) fn submit_blocking(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
-        queue.blocking_send(job).map_err(|_| StoreError::Closed)
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        queue.blocking_send(job).map_err(|_| {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            StoreError::Closed
+        })
     }
 
     /// A place among the snapshot reads, so that waiting for one holds no thread.
@@ -182,12 +219,12 @@ fn usable(dir: &Path) -> bool {
 impl Drop for Engine {
     fn drop(&mut self) {
         drop(self.watcher.take());
-        // The writer runs what is queued, then closes the file last, which folds the log into it.
+        // The writer runs what is queued; then the file is closed last, which folds the log into it.
         drop(self.queue.take());
-        if let Some(writer) = self.writer.take() {
+        if let Some(thread) = self.thread.take() {
             // An operation may own the last handle: the writer cannot wait for itself.
-            if writer.thread().id() != std::thread::current().id() {
-                drop(writer.join());
+            if thread.thread().id() != std::thread::current().id() {
+                drop(thread.join());
             }
         }
     }

@@ -4,6 +4,7 @@
 //! pools, migrations, backup. Not for: the interface; `Store` is, and none of these types leave it.
 
 mod backup;
+mod checkpoint;
 mod conn;
 mod connect;
 mod engine;

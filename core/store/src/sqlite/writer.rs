@@ -1,17 +1,21 @@
-//! The one thread of a process that writes: group commit.
+//! The one connection of a process that writes: group commit.
 //!
-//! For: running queued operations in shared transactions, a savepoint each, and answering after COMMIT.
+//! For: running queued operations in shared transactions, a savepoint each, and answering after COMMIT, on a thread of its
+//! own; or one operation at once on the caller's thread, where there is nothing to wait for.
 //! A crash before COMMIT leaves nothing of a batch behind and nobody was told otherwise; a crash after
 //! it leaves the whole batch, though its callers may not have heard. Not for: reading.
 
+use std::borrow::Borrow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Statement};
+use rusqlite::Connection;
 use tokio::sync::mpsc::Receiver;
 
 use super::conn::{SqliteConn, engine_error};
-use super::connect;
+use super::connect::{self, Patience};
 use crate::job::Job;
 use crate::signal::Announcer;
 use crate::{Durability, StoreError};
@@ -22,46 +26,78 @@ const BATCH: usize = 256;
 /// No further operation joins a commit that has held the lock this long: other processes wait for it.
 const BATCH_TIME: Duration = Duration::from_millis(20);
 
-/// Runs jobs until the queue is closed and empty.
-///
-/// `durability` is the connection's own. Where that is full, a commit of operations that all are content with less
-/// does without waiting for the disk.
+/// Runs jobs until the queue is closed and empty. `waiting` are those that were queued and not answered.
 pub(super) fn serve(
-    db: &Connection,
-    durability: Durability,
+    writer: &Mutex<Writer<Connection>>,
     mut queue: Receiver<Box<dyn Job>>,
-    announcer: Announcer,
+    waiting: &AtomicUsize,
 ) {
-    let mut writer = match Writer::new(db, durability, announcer) {
-        Ok(writer) => writer,
-        Err(error) => return refuse_all(&mut queue, &error),
-    };
     let mut jobs = Vec::with_capacity(BATCH);
-    while !jobs.is_empty() || queue.blocking_recv_many(&mut jobs, BATCH) > 0 {
-        if let Err(error) = writer.round(&mut jobs) {
+    loop {
+        let left = jobs.len();
+        if left == 0 && queue.blocking_recv_many(&mut jobs, BATCH) == 0 {
+            return;
+        }
+        let before = jobs.len();
+        let ran = held(writer).round(&mut jobs);
+        if let Err(error) = ran {
             // Whoever queued up behind a lock that never came free has waited as long.
-            while let Ok(job) = queue.try_recv() {
-                jobs.push(job);
-            }
-            answer(jobs.drain(..), Some(&error));
+            let came = std::iter::from_fn(|| queue.try_recv().ok());
+            let mut refused = 0;
+            answer(
+                jobs.drain(..).chain(came).inspect(|_| refused += 1),
+                Some(&error),
+            );
+            waiting.fetch_sub(refused, Ordering::Release);
+        } else {
+            waiting.fetch_sub(before - jobs.len(), Ordering::Release);
         }
     }
 }
 
-struct Writer<'c> {
-    db: &'c Connection,
+fn held(writer: &Mutex<Writer<Connection>>) -> MutexGuard<'_, Writer<Connection>> {
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a job on this thread, where that is a matter of microseconds: nobody else here writes, no other process does,
+/// and the commit does not wait for the disk. Otherwise hands it back.
+pub(super) fn run_now(
+    writer: &Mutex<Writer<Connection>>,
+    job: Box<dyn Job>,
+) -> Result<(), Box<dyn Job>> {
+    if job.durability() == Durability::Full {
+        return Err(job);
+    }
+    let mut writer = match writer.try_lock() {
+        Ok(writer) => writer,
+        Err(TryLockError::Poisoned(writer)) => writer.into_inner(),
+        Err(TryLockError::WouldBlock) => return Err(job),
+    };
+    let mut jobs = vec![job];
+    writer.patience.waive(true);
+    let ran = writer.round(&mut jobs);
+    writer.patience.waive(false);
+    match (ran, jobs.pop()) {
+        (Ok(()) | Err(StoreError::Busy { .. }), Some(job)) => Err(job),
+        (Err(error), Some(job)) => {
+            answer(std::iter::once(job), Some(&error));
+            Ok(())
+        }
+        (_, None) => Ok(()),
+    }
+}
+
+/// A connection that writes, and how.
+pub(super) struct Writer<C> {
+    db: C,
     announcer: Announcer,
     /// The most that a commit here survives.
     most: Durability,
     /// What the next one survives.
     now: Durability,
     batch_time: Duration,
-    begin: Statement<'c>,
-    commit: Statement<'c>,
-    rollback: Statement<'c>,
-    savepoint: Statement<'c>,
-    release: Statement<'c>,
-    rollback_to: Statement<'c>,
+    /// Whether the connection waits for locks.
+    patience: Patience,
 }
 
 /// What became of one operation's savepoint.
@@ -73,26 +109,21 @@ enum Step {
     Lost(Option<StoreError>),
 }
 
-impl<'c> Writer<'c> {
-    fn new(
-        db: &'c Connection,
+impl<C: Borrow<Connection>> Writer<C> {
+    pub(super) fn new(
+        db: C,
         durability: Durability,
+        patience: Patience,
         announcer: Announcer,
-    ) -> Result<Self, StoreError> {
-        let prepare = |sql| db.prepare(sql).map_err(engine_error);
-        Ok(Self {
+    ) -> Self {
+        Self {
             db,
             announcer,
             most: durability,
             now: durability,
             batch_time: BATCH_TIME,
-            begin: prepare("BEGIN IMMEDIATE")?,
-            commit: prepare("COMMIT")?,
-            rollback: prepare("ROLLBACK")?,
-            savepoint: prepare("SAVEPOINT operation")?,
-            release: prepare("RELEASE operation")?,
-            rollback_to: prepare("ROLLBACK TO operation")?,
-        })
+            patience,
+        }
     }
 
     /// Runs jobs from the front in one transaction and removes those it answered. `Err` means that none
@@ -100,8 +131,8 @@ impl<'c> Writer<'c> {
     fn round(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(), StoreError> {
         self.undo_all()?;
         self.settle_durability(jobs)?;
-        run(&mut self.begin)?;
-        let before = self.db.total_changes();
+        self.run("BEGIN IMMEDIATE")?;
+        let before = self.db().total_changes();
         let (ran, keep) = match self.run_jobs(jobs) {
             Ok(done) => done,
             Err(error) => {
@@ -109,12 +140,12 @@ impl<'c> Writer<'c> {
                 return Err(error);
             }
         };
-        if self.db.is_autocommit() {
+        if self.db().is_autocommit() {
             // The operation at `ran` lost the transaction and is answered; those before it run again.
             return Ok(());
         }
         let ended = if keep { self.commit() } else { self.undo_all() };
-        let changed = keep && ended.is_ok() && self.db.total_changes() != before;
+        let changed = keep && ended.is_ok() && self.db().total_changes() != before;
         if changed {
             // Before the answers: whoever was answered finds that the counter has moved.
             self.announcer.here();
@@ -135,7 +166,7 @@ impl<'c> Writer<'c> {
             Durability::Normal
         };
         if wanted != self.now {
-            connect::synchronous(self.db, wanted)?;
+            connect::synchronous(self.db(), wanted)?;
             self.now = wanted;
         }
         Ok(())
@@ -160,21 +191,21 @@ impl<'c> Writer<'c> {
     }
 
     fn run_one(&mut self, job: &mut dyn Job) -> Result<Step, StoreError> {
-        run(&mut self.savepoint)?;
-        let mut conn = SqliteConn::of(self.db, job.actor());
+        self.run("SAVEPOINT operation")?;
+        let mut conn = SqliteConn::of(self.db(), job.actor());
         let keep = job.run(&mut conn);
         if let Some(error) = conn.lost() {
             return Ok(Step::Lost(keep.then_some(error)));
         }
         if !keep {
-            run(&mut self.rollback_to)?;
+            self.run("ROLLBACK TO operation")?;
         }
-        run(&mut self.release)?;
+        self.run("RELEASE operation")?;
         Ok(if keep { Step::Kept } else { Step::Undone })
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
-        let committed = run(&mut self.commit);
+        let committed = self.run("COMMIT");
         if let Err(error) = committed {
             // A refused COMMIT (a deferred constraint) leaves the transaction open.
             self.undo_all()?;
@@ -187,15 +218,20 @@ impl<'c> Writer<'c> {
     }
 
     fn undo_all(&mut self) -> Result<(), StoreError> {
-        if self.db.is_autocommit() {
+        if self.db().is_autocommit() {
             return Ok(());
         }
-        run(&mut self.rollback)
+        self.run("ROLLBACK")
     }
-}
 
-fn run(statement: &mut Statement<'_>) -> Result<(), StoreError> {
-    statement.raw_execute().map(drop).map_err(engine_error)
+    fn db(&self) -> &Connection {
+        self.db.borrow()
+    }
+
+    fn run(&self, sql: &str) -> Result<(), StoreError> {
+        let mut statement = self.db().prepare_cached(sql).map_err(engine_error)?;
+        statement.raw_execute().map(drop).map_err(engine_error)
+    }
 }
 
 /// Answers callers. Dropping a result nobody waits for runs code of the operation's author, so a panic
@@ -206,12 +242,6 @@ fn answer(jobs: impl Iterator<Item = Box<dyn Job>>, void: Option<&StoreError>) {
         if finished.is_err() {
             tracing::error!("an operation's result panicked while it was handed back");
         }
-    }
-}
-
-fn refuse_all(queue: &mut Receiver<Box<dyn Job>>, error: &StoreError) {
-    while let Some(job) = queue.blocking_recv() {
-        answer(std::iter::once(job), Some(error));
     }
 }
 

@@ -29,7 +29,7 @@ fn bench_of(durability: Durability) -> Bench {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("board.db");
     connect::create(&path).unwrap();
-    let mut db = connect::writer(&path, durability, Duration::from_secs(30)).unwrap();
+    let (mut db, _) = connect::writer(&path, durability, Duration::from_secs(30)).unwrap();
     db.execute_batch(
         "CREATE TABLE item (name TEXT UNIQUE, body BLOB) STRICT;
          CREATE TABLE child (item TEXT REFERENCES item (name) DEFERRABLE INITIALLY DEFERRED) STRICT;",
@@ -61,9 +61,9 @@ impl Bench {
         Ok(())
     }
 
-    fn writer(&self) -> Writer<'_> {
+    fn writer(&self) -> Writer<&Connection> {
         let announcer = Announcer::new(Changes::new(), None);
-        Writer::new(&self.db, self.durability, announcer).unwrap()
+        Writer::new(&self.db, self.durability, Patience::default(), announcer)
     }
 
     /// What the connection's last commit waited for: 2 is FULL, 1 is NORMAL.
@@ -315,7 +315,7 @@ fn a_panic_while_a_result_is_dropped_does_not_end_the_writer() {
 }
 
 /// One commit of inserts of these kinds; answers what it waited for.
-fn commit_of(bench: &Bench, writer: &mut Writer<'_>, kinds: &[Durability]) -> i64 {
+fn commit_of(bench: &Bench, writer: &mut Writer<&Connection>, kinds: &[Durability]) -> i64 {
     let before = bench.commits();
     let mut jobs = Jobs::new();
     let mut answers = Vec::new();
