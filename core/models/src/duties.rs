@@ -14,7 +14,7 @@ use callboard_limits::{Call, LimitError, call_logged, calls_unlogged};
 use callboard_routing::engine::row_of;
 use callboard_scheduling::{self as scheduling, Process, SchedulingError};
 use callboard_store::actor::{self, Actor};
-use callboard_store::{Store, StoreError};
+use callboard_store::{Conn, Store, StoreError};
 use callboard_telemetry::llm::record_llm;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,10 @@ const TICK: Duration = Duration::from_secs(1);
 const AT_ONCE: u32 = 200;
 /// Transactions of one round at most.
 const ROUNDS: u32 = 50;
+/// Calls that are marked as copied in one transaction: the writer is held for less than a millisecond.
+const MARKED: usize = 50;
+/// How often the board is taken to the disk with all that calls have written there since.
+const FLUSHED_EVERY_MS: i64 = 5_000;
 /// How often prices of files are looked at.
 const PRICES_EVERY_MS: i64 = 5_000;
 /// How often old rows are looked for, and prices for calls that have none.
@@ -85,6 +89,7 @@ struct Seldom {
     forgot: Option<i64>,
     priced: Option<i64>,
     looked: Option<i64>,
+    flushed: Option<i64>,
     learned: Option<i64>,
 }
 
@@ -146,7 +151,7 @@ async fn round(models: &Models, seldom: &mut Seldom) -> Result<Done, ModelsError
         lost: mending::expire_lost(store, now).await?,
         ..Done::default()
     };
-    done.logged = log_ended(models).await?;
+    done.logged = log_ended(models, seldom, now).await?;
     if prices {
         // After the log has its rows: those without a cost get it there too, in the same round.
         let known = Prices::of_models(models);
@@ -168,7 +173,7 @@ async fn round(models: &Models, seldom: &mut Seldom) -> Result<Done, ModelsError
 
 /// Copies ended calls into the log. The row is there before the board says so: a crash between the two has it written
 /// again, which changes nothing.
-async fn log_ended(models: &Models) -> Result<usize, ModelsError> {
+async fn log_ended(models: &Models, seldom: &mut Seldom, now: i64) -> Result<usize, ModelsError> {
     let store = models.store();
     let mut logged = 0;
     for _ in 0..ROUNDS {
@@ -187,10 +192,18 @@ async fn log_ended(models: &Models) -> Result<usize, ModelsError> {
             .await;
         written?;
         logged += calls.len();
-        store
-            .write(move |c| calls.iter().try_for_each(|call| call_logged(c, call)))
-            .await
-            .map_err(|error: LimitError| error)?;
+        for some in calls.chunks(MARKED) {
+            let some: Arc<[Call]> = some.into();
+            let mark =
+                move |c: &mut dyn Conn| some.iter().try_for_each(|call| call_logged(c, call));
+            let marked: Result<(), LimitError> = if is_due(seldom.flushed, now, FLUSHED_EVERY_MS) {
+                seldom.flushed = Some(now);
+                store.write(mark).await
+            } else {
+                store.write_relaxed(mark).await
+            };
+            marked?;
+        }
     }
     Ok(logged)
 }
