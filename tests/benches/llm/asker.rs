@@ -1,5 +1,6 @@
 //! A client that is as thin as it can be: it writes a request, and reads the answer to its end.
 
+use super::{Thoughts, question};
 use crate::sample::Sample;
 use std::io::{BufRead as _, BufReader as Lines};
 use std::net::SocketAddr;
@@ -29,20 +30,54 @@ pub fn address_of(output: ChildStdout) -> SocketAddr {
 #[derive(Clone)]
 pub struct Place {
     address: SocketAddr,
-    request: String,
+    path: String,
+    key: String,
+    model: String,
+    stream: bool,
+    thinks: bool,
 }
 
 impl Place {
-    pub fn new(address: SocketAddr, path: &str, key: &str, body: &str) -> Place {
-        let request = format!(
+    /// Asks a model that answers at once.
+    pub fn new(address: SocketAddr, path: &str, key: &str, model: &str) -> Place {
+        Place {
+            address,
+            path: path.to_owned(),
+            key: key.to_owned(),
+            model: model.to_owned(),
+            stream: false,
+            thinks: false,
+        }
+    }
+
+    pub fn streaming(self) -> Place {
+        Place {
+            stream: true,
+            ..self
+        }
+    }
+
+    /// The model thinks before it answers.
+    pub fn thinking(self) -> Place {
+        Place {
+            thinks: true,
+            ..self
+        }
+    }
+
+    fn request(&self, thinks: Duration) -> String {
+        let body = question(&self.model, self.stream, thinks);
+        let Place {
+            address, path, key, ..
+        } = self;
+        format!(
             "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
-        );
-        Place { address, request }
+        )
     }
 }
 
-/// What many calls took.
+/// What many calls took beyond what the model thought.
 #[derive(Default)]
 pub struct Load {
     /// Until the first byte of the answer's body.
@@ -92,17 +127,24 @@ pub async fn loads<const N: usize>(
 pub async fn load(place: &Place, at_once: u32, calls: u32) -> Load {
     let mut at_work = JoinSet::new();
     let began = Instant::now();
-    for _ in 0..at_once {
+    for caller in 0..at_once {
         let place = place.clone();
         at_work.spawn(async move {
             let mut load = Load::default();
             let mut asker = Asker::to(&place).await;
+            let mut thoughts = Thoughts::of(caller);
+            let mut request = place.request(Duration::ZERO);
+            let mut thinks = Duration::ZERO;
             for _ in 0..calls {
                 load.calls += 1;
-                match tokio::time::timeout(PATIENCE, asker.ask()).await {
+                if place.thinks {
+                    thinks = thoughts.next();
+                    request = place.request(thinks);
+                }
+                match tokio::time::timeout(PATIENCE, asker.ask(&request)).await {
                     Ok(Ok((first, whole))) => {
-                        load.first.push(first);
-                        load.whole.push(whole);
+                        load.first.push(first.saturating_sub(thinks));
+                        load.whole.push(whole.saturating_sub(thinks));
                     }
                     _ => {
                         load.failed += 1;
@@ -132,7 +174,6 @@ impl From<std::io::Error> for Failed {
 
 struct Asker {
     stream: BufReader<TcpStream>,
-    request: String,
     line: String,
     body: Vec<u8>,
 }
@@ -143,7 +184,6 @@ impl Asker {
         stream.set_nodelay(true).unwrap();
         Asker {
             stream: BufReader::new(stream),
-            request: place.request.clone(),
             line: String::new(),
             body: Vec::new(),
         }
@@ -164,9 +204,9 @@ impl Asker {
         Ok(())
     }
 
-    async fn ask(&mut self) -> Result<(Duration, Duration), Failed> {
+    async fn ask(&mut self, request: &str) -> Result<(Duration, Duration), Failed> {
         let began = Instant::now();
-        self.stream.write_all(self.request.as_bytes()).await?;
+        self.stream.write_all(request.as_bytes()).await?;
         if !self.line().await?.starts_with("HTTP/1.1 200") {
             return Err(Failed);
         }

@@ -1,8 +1,8 @@
 //! What the gateway of `callboard serve` adds to a call, and that its memory stays as it is.
 
 use super::asker::{Load, Place, address_of, load, loads};
-use super::provider::Provider;
-use super::{AT_ONCE, KEY, KEY_VARIABLE, THINKS_MS, configure, question, tell, tell_first};
+use super::provider::{self, Provider};
+use super::{AT_ONCE, KEY, KEY_VARIABLE, configure, tell, tell_first};
 use crate::report::{Bound, Report};
 use crate::scratch;
 use crate::sizes::Sizes;
@@ -64,8 +64,8 @@ impl Gateway {
     }
 
     /// A question in a protocol.
-    pub fn place(&self, path: &str, stream: bool) -> Place {
-        Place::new(self.address, path, &self.key, &question("main", stream))
+    pub fn place(&self, path: &str) -> Place {
+        Place::new(self.address, path, &self.key, "main")
     }
 
     pub fn resident_kb(&self) -> u64 {
@@ -89,14 +89,14 @@ pub fn runtime() -> Runtime {
 }
 
 /// The same question to the provider itself.
-pub fn direct(provider: &Provider, after_ms: u64, stream: bool) -> Place {
-    let path = format!("{}/chat/completions", Provider::path(after_ms));
-    Place::new(provider.address, &path, KEY, &question("small", stream))
+pub fn direct(provider: &Provider) -> Place {
+    let path = format!("{}/chat/completions", provider::BASE);
+    Place::new(provider.address, &path, KEY, "small")
 }
 
 pub fn measure(sizes: &Sizes, report: &mut Report) {
     let provider = Provider::start();
-    let Some(gateway) = Gateway::start(&provider.base(THINKS_MS)) else {
+    let Some(gateway) = Gateway::start(&provider.base()) else {
         return report.unmeasured(
             "gateway",
             "no callboard: cargo build --release --workspace first".to_owned(),
@@ -113,9 +113,9 @@ pub fn measure(sizes: &Sizes, report: &mut Report) {
 async fn latency(provider: &Provider, gateway: &Gateway, sizes: &Sizes, report: &mut Report) {
     let mut failed = 0;
     for at_once in AT_ONCE {
-        let direct = direct(provider, THINKS_MS, false);
-        let passed = gateway.place("/v1/chat/completions", false);
-        let translated = gateway.place("/v1/messages", false);
+        let direct = direct(provider).thinking();
+        let passed = gateway.place("/v1/chat/completions").thinking();
+        let translated = gateway.place("/v1/messages").thinking();
         let contenders = [&direct, &passed, &translated];
         let [direct, passed, translated] =
             loads(contenders, at_once, sizes.llm_rounds, sizes.llm_calls).await;
@@ -133,8 +133,8 @@ async fn latency(provider: &Provider, gateway: &Gateway, sizes: &Sizes, report: 
         tell(report, &what, &translated, &direct, bound);
     }
     for at_once in AT_ONCE {
-        let direct = direct(provider, THINKS_MS, true);
-        let passed = gateway.place("/v1/chat/completions", true);
+        let direct = direct(provider).thinking().streaming();
+        let passed = gateway.place("/v1/chat/completions").thinking().streaming();
         let [direct, passed] = loads(
             [&direct, &passed],
             at_once,
@@ -166,8 +166,8 @@ fn answered(load: Load) -> Option<Load> {
 /// What the server holds after some calls, and after many.
 #[allow(clippy::cast_precision_loss, reason = "kilobytes")]
 async fn memory(provider: &Provider, sizes: &Sizes, report: &mut Report) {
-    let gateway = Gateway::start(&provider.base(0)).expect("it was there a moment ago");
-    let place = gateway.place("/v1/chat/completions", false);
+    let gateway = Gateway::start(&provider.base()).expect("it was there a moment ago");
+    let place = gateway.place("/v1/chat/completions");
     let [some, many] = sizes.memory_calls;
     let (mut made, mut resident) = (0, Vec::new());
     let (mut failed, mut seconds) = (0, 0.0);

@@ -1,7 +1,7 @@
 //! What the router adds to a call inside one process, and what it costs to write down what calls cost.
 
 use super::provider::Provider;
-use super::{AT_ONCE, KEY, KEY_VARIABLE, THINKS_MS, configure, question, tell, tell_first};
+use super::{AT_ONCE, KEY, KEY_VARIABLE, Thoughts, configure, prompt, question, tell, tell_first};
 use crate::report::{Bound, Report};
 use crate::sample::{Sample, median};
 use crate::scratch;
@@ -84,25 +84,35 @@ impl Place {
     }
 }
 
-fn ask() -> Ask {
-    let body: serde_json::Value = serde_json::from_str(&question("small", false)).unwrap();
-    let mut chat = Chat::ask("", body["messages"][0]["content"].as_str().unwrap());
+fn ask(thinks: Duration) -> Ask {
+    let mut chat = Chat::ask("", &prompt(thinks));
     chat.max_output = Some(100);
     Ask::new(chat).to(Wanted::Route("main".to_owned()))
 }
 
-/// Makes calls one after the other, so many at a time, and says how long each took.
-async fn load<F>(at_once: u32, calls: u32, call: impl Fn() -> F + Clone + Send + 'static) -> Sample
+/// Makes calls one after the other, so many at a time, and says how long each took beyond what the model thought.
+async fn load<F>(
+    at_once: u32,
+    calls: u32,
+    thinks: bool,
+    call: impl Fn(Duration) -> F + Clone + Send + 'static,
+) -> Sample
 where
     F: Future<Output = Duration> + Send,
 {
     let mut at_work = JoinSet::new();
-    for _ in 0..at_once {
+    for caller in 0..at_once {
         let call = call.clone();
         at_work.spawn(async move {
             let mut took = Vec::new();
+            let mut thoughts = Thoughts::of(caller);
             for _ in 0..calls {
-                took.push(call().await);
+                let thought = if thinks {
+                    thoughts.next()
+                } else {
+                    Duration::ZERO
+                };
+                took.push(call(thought).await.saturating_sub(thought));
             }
             took
         });
@@ -114,15 +124,17 @@ where
     all
 }
 
-async fn completes(router: Router) -> Duration {
+async fn completes(router: Router, thinks: Duration) -> Duration {
+    let asked = ask(thinks);
     let began = Instant::now();
-    router.complete(ask()).await.unwrap();
+    router.complete(asked).await.unwrap();
     began.elapsed()
 }
 
-async fn streams(router: Router) -> Duration {
+async fn streams(router: Router, thinks: Duration) -> Duration {
+    let asked = ask(thinks);
     let began = Instant::now();
-    let mut answering = router.stream(ask()).await.unwrap();
+    let mut answering = router.stream(asked).await.unwrap();
     answering.next().await.unwrap().unwrap();
     let first = began.elapsed();
     while let Some(event) = answering.next().await {
@@ -132,13 +144,19 @@ async fn streams(router: Router) -> Duration {
 }
 
 /// By reqwest, as anybody would.
-async fn directly(client: reqwest::Client, url: Arc<str>, stream: bool) -> Duration {
+async fn directly(
+    client: reqwest::Client,
+    url: Arc<str>,
+    stream: bool,
+    thinks: Duration,
+) -> Duration {
+    let body = question("small", stream, thinks);
     let began = Instant::now();
     let request = client
         .post(&*url)
         .bearer_auth(KEY)
         .header("content-type", "application/json")
-        .body(question("small", stream));
+        .body(body);
     let mut answer = request.send().await.unwrap();
     assert!(answer.status().is_success());
     answer.chunk().await.unwrap().unwrap();
@@ -148,32 +166,33 @@ async fn directly(client: reqwest::Client, url: Arc<str>, stream: bool) -> Durat
 }
 
 async fn latency(provider: &Provider, sizes: &Sizes, report: &mut Report) {
-    let place = Place::open(&provider.base(THINKS_MS)).await;
+    let place = Place::open(&provider.base()).await;
     let duties = place.models.keep();
     let router = place.models.router().clone();
     // Where the router has not done so yet; the client wants one also where nothing is encrypted.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let url: Arc<str> = format!("{}/chat/completions", provider.base(THINKS_MS)).into();
+    let url: Arc<str> = format!("{}/chat/completions", provider.base()).into();
     for stream in [false, true] {
         for at_once in AT_ONCE {
             let (mut ours, mut direct) = (Sample::default(), Sample::default());
             for round in 0..=sizes.llm_rounds {
                 let (router, client, url) = (router.clone(), client.clone(), Arc::clone(&url));
-                let by_us = move || {
+                let by_us = move |thinks| {
                     let router = router.clone();
                     async move {
                         if stream {
-                            streams(router).await
+                            streams(router, thinks).await
                         } else {
-                            completes(router).await
+                            completes(router, thinks).await
                         }
                     }
                 };
-                let by_hand = move || directly(client.clone(), Arc::clone(&url), stream);
+                let by_hand =
+                    move |thinks| directly(client.clone(), Arc::clone(&url), stream, thinks);
                 let took = [
-                    load(at_once, sizes.llm_calls, by_us).await,
-                    load(at_once, sizes.llm_calls, by_hand).await,
+                    load(at_once, sizes.llm_calls, true, by_us).await,
+                    load(at_once, sizes.llm_calls, true, by_hand).await,
                 ];
                 if round > 0 {
                     let [by_us, by_hand] = took;
@@ -195,8 +214,8 @@ async fn latency(provider: &Provider, sizes: &Sizes, report: &mut Report) {
 
 /// Rounds with and without the log and the duty that fills it, on boards of their own.
 async fn telemetry(provider: &Provider, sizes: &Sizes, report: &mut Report) {
-    let with = Place::open(&provider.base(0)).await;
-    let without = Place::open(&provider.base(0)).await;
+    let with = Place::open(&provider.base()).await;
+    let without = Place::open(&provider.base()).await;
     let (on, off) = (with.models.router().clone(), without.without_log());
     let (mut times, mut work) = (Vec::new(), Vec::new());
     let each = sizes.telemetry_calls / AT_ONCE[1];
@@ -236,7 +255,10 @@ async fn telemetry(provider: &Provider, sizes: &Sizes, report: &mut Report) {
 async fn timed(router: &Router, each: u32) -> (f64, f64) {
     let (began, worked) = (Instant::now(), cpu());
     let router = router.clone();
-    load(AT_ONCE[1], each, move || completes(router.clone())).await;
+    load(AT_ONCE[1], each, false, move |thinks| {
+        completes(router.clone(), thinks)
+    })
+    .await;
     (began.elapsed().as_secs_f64(), cpu() - worked)
 }
 

@@ -6,7 +6,7 @@
 use super::asker::{Load, Place, load, loads};
 use super::gateway::{Gateway, direct, runtime};
 use super::provider::Provider;
-use super::{AT_ONCE, KEY, added, question};
+use super::{AT_ONCE, KEY, added};
 use crate::report::{Bound, Report};
 use crate::sample::Sample;
 use crate::scratch;
@@ -26,7 +26,7 @@ const MASTER: &str = "sk-bench-2b7f60c1d94e4a0f8f3c";
 
 pub fn measure(sizes: &Sizes, report: &mut Report) {
     let provider = Provider::start();
-    let Some(gateway) = Gateway::start(&provider.base(0)) else {
+    let Some(gateway) = Gateway::start(&provider.base()) else {
         let why = "no callboard: cargo build --release --workspace first";
         return report.unmeasured(WHAT, why.to_owned());
     };
@@ -50,8 +50,8 @@ async fn compare(
     report: &mut Report,
 ) {
     let places = [
-        direct(provider, 0, false),
-        gateway.place("/v1/chat/completions", false),
+        direct(provider),
+        gateway.place("/v1/chat/completions"),
         litellm.place(),
     ];
     let contenders = places.each_ref();
@@ -114,7 +114,7 @@ impl LiteLlm {
         let text = format!(
             "model_list:\n  - model_name: small\n    litellm_params:\n      model: openai/small\n      api_base: {}\n      api_key: {KEY}\n\
              litellm_settings:\n  telemetry: false\n  num_retries: 0\ngeneral_settings:\n  master_key: {MASTER}\n",
-            provider.base(0)
+            provider.base()
         );
         std::fs::write(&config, text).unwrap();
         // It can't be told to take a free port and say which.
@@ -168,8 +168,7 @@ impl LiteLlm {
     }
 
     fn place(&self) -> Place {
-        let body = question("small", false);
-        Place::new(self.address, "/v1/chat/completions", MASTER, &body)
+        Place::new(self.address, "/v1/chat/completions", MASTER, "small")
     }
 
     fn resident_kb(&self) -> u64 {

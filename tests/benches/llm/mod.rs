@@ -1,7 +1,8 @@
 //! What a call to a model costs beyond the model itself.
 //!
-//! The model is a process of its own that answers after a fixed time. Contenders take turns in rounds within one run,
-//! and what is added is a contender's percentile less that of the direct call.
+//! The model is a process of its own that answers after as long as it is asked to think: of the time of each call only
+//! what is beyond that counts. Contenders take turns in rounds within one run, and what is added is a contender's
+//! percentile less that of the direct call.
 
 mod asker;
 mod gateway;
@@ -11,6 +12,7 @@ pub mod provider;
 
 use crate::report::{Bound, Report};
 use crate::sample::Sample;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,20 +20,46 @@ pub use gateway::measure as gateway;
 pub use inside::measure as router;
 pub use litellm::measure as litellm;
 
-/// How long the model thinks where latency is measured, ms.
-const THINKS_MS: u64 = 5;
+/// How long the model thinks where latency is measured, ms: differently long, as no two prompts are alike and callers that
+/// wait for each other would come in crowds; and shorter than any real one.
+const THINKS_MS: RangeInclusive<u64> = 30..=90;
 /// Calls at the same time: one, and what a busy machine has.
 const AT_ONCE: [u32; 2] = [1, 16];
 /// What clients show and providers are shown.
 const KEY_VARIABLE: &str = "BENCH_KEY";
 const KEY: &str = "sk-bench-loopback";
 
-/// The usual question.
-fn question(model: &str, stream: bool) -> String {
-    let prompt = "Say what this function does, in one sentence. ".repeat(12);
+/// The usual question, and how long the model is to think.
+fn question(model: &str, stream: bool, thinks: Duration) -> String {
+    let prompt = prompt(thinks);
     format!(
         r#"{{"model":"{model}","max_tokens":100,"stream":{stream},"messages":[{{"role":"user","content":"{prompt}"}}]}}"#
     )
+}
+
+fn prompt(thinks: Duration) -> String {
+    let what = "Say what this function does, in one sentence. ".repeat(12);
+    format!("{what}{}{}ms.", provider::THINK_FOR, thinks.as_millis())
+}
+
+/// How long the model thinks, call by call: the same in each run.
+#[derive(Clone)]
+struct Thoughts(u64);
+
+impl Thoughts {
+    fn of(caller: u32) -> Thoughts {
+        Thoughts(u64::from(caller) + 1)
+    }
+
+    fn next(&mut self) -> Duration {
+        // Knuth's multiplier; the upper bits are the random ones.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let span = THINKS_MS.end() - THINKS_MS.start() + 1;
+        Duration::from_millis(THINKS_MS.start() + (self.0 >> 33) % span)
+    }
 }
 
 /// The configuration in the directory, with limits on everything that can be limited, wide enough for all.

@@ -1,9 +1,8 @@
-//! A provider that answers after a fixed time, in OpenAI's protocol: `/after/MS/v1/chat/completions`.
+//! A provider that answers after as long as the prompt tells it to think, in OpenAI's protocol.
 //! For: a process of its own, so that what it does is nobody's time or memory.
 
 use super::asker::address_of;
 use axum::body::{Body, Bytes};
-use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::post;
 use axum::serve::ListenerExt as _;
@@ -16,6 +15,10 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
 pub const HIDDEN: &str = "__provider";
+/// The path before those of the protocol.
+pub const BASE: &str = "/v1";
+/// What stands before the number of milliseconds in a prompt.
+pub const THINK_FOR: &str = "Think for ";
 
 const WHOLE: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"small","choices":[{"index":0,"message":{"role":"assistant","content":"It adds two numbers and answers their sum.","refusal":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":150,"completion_tokens":9,"total_tokens":159}}"#;
 /// Between two pieces of a stream.
@@ -39,13 +42,8 @@ impl Provider {
         Provider { child, address }
     }
 
-    /// The path before those of the protocol, for answers after so many milliseconds.
-    pub fn path(after_ms: u64) -> String {
-        format!("/after/{after_ms}/v1")
-    }
-
-    pub fn base(&self, after_ms: u64) -> String {
-        format!("http://{}{}", self.address, Provider::path(after_ms))
+    pub fn base(&self) -> String {
+        format!("http://{}{BASE}", self.address)
     }
 }
 
@@ -67,16 +65,20 @@ pub fn serve() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         println!("http://{}", listener.local_addr().unwrap());
         let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
-        let router = axum::Router::new().route("/after/{ms}/v1/chat/completions", post(answer));
+        let router = axum::Router::new().route("/v1/chat/completions", post(answer));
         axum::serve(listener, router).await.unwrap();
     });
 }
 
-async fn answer(Path(after_ms): Path<u64>, body: Bytes) -> Response {
-    if after_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(after_ms)).await;
-    }
+async fn answer(body: Bytes) -> Response {
     let request = String::from_utf8_lossy(&body);
+    let thinks = request.split_once(THINK_FOR).map_or(0, |(_, rest)| {
+        let digits = rest.split_once("ms").map_or("", |(digits, _)| digits);
+        digits.parse().unwrap()
+    });
+    if thinks > 0 {
+        tokio::time::sleep(Duration::from_millis(thinks)).await;
+    }
     let streams = request.contains(r#""stream":true"#) || request.contains(r#""stream": true"#);
     let (kind, body) = if streams {
         ("text/event-stream", stream())
