@@ -597,6 +597,13 @@ impl Project {
                 Ok(removed.rescued.map(|rescued| rescued.reference))
             })
             .await?;
+        // Before the row goes: without it nobody would come back for them.
+        let desk = self.desk_path(&attempt);
+        if let Err(error) = std::fs::remove_dir_all(&desk)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %desk.display(), %error, "an attempt's files could not be removed");
+        }
         let (id, reference, now) = (attempt.clone(), kept.clone(), self.now());
         self.store
             .write(move |c| {
@@ -608,12 +615,6 @@ impl Project {
                 scheduling::worktree_forget(c, &id)
             })
             .await?;
-        let desk = self.desk_path(&attempt);
-        if let Err(error) = std::fs::remove_dir_all(&desk)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %desk.display(), %error, "an attempt's files could not be removed");
-        }
         Ok(kept)
     }
 }
