@@ -129,9 +129,10 @@ fn an_attempt_asks_with_a_key_of_its_own_that_ends_with_it() {
     let shop = &rig.shop;
     let stop = Arc::new(AtomicBool::new(false));
     let watching = watch(Arc::clone(&stop));
+    let root = shop.root.to_str().unwrap();
     let done = shop
         .home
-        .callboard(&["run", shop.root.to_str().unwrap(), "--json"]);
+        .callboard(&["run", root, "--json", "--agents", "1"]);
     stop.store(true, Ordering::Relaxed);
     let (looks, seen) = watching.join().unwrap();
     assert!(looks > 0 && seen.is_empty(), "{seen:?}");
