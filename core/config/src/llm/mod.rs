@@ -16,6 +16,7 @@ pub use route::{ModelName, Route};
 pub use vendors::{VENDORS, Vendor, vendor};
 
 use crate::error::{Problem, Source};
+use crate::forms::is_exposed;
 use crate::nearest::did_you_mean;
 use crate::settings::Setting;
 use crate::take::{Take, named_in};
@@ -112,6 +113,11 @@ impl Models {
             let message = unknown_route(name, tables);
             problems.add(&default_route.source, "llm.default_route", message);
         }
+        let gateway_url = take.text("gateway.url");
+        if gateway_url.value.as_deref().is_some_and(is_exposed) {
+            let message = "http:// to another machine: everybody on the way can read the keys and the prompts of agents. Use https://";
+            problems.add(&gateway_url.source, "gateway.url", message);
+        }
         Self {
             caps: cap::take(take, problems, tables, &declared),
             providers,
@@ -135,7 +141,7 @@ impl Models {
             open_for: take.time("llm.open_for", Duration::from_secs(60)),
             utc_offset: take.offset("llm.utc_offset"),
             gateway: take.switch("gateway.enabled", true),
-            gateway_url: take.text("gateway.url"),
+            gateway_url,
         }
     }
 }

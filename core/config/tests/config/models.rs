@@ -518,3 +518,19 @@ fn agents_find_the_gateway_where_it_listens_or_where_it_is_said_to_be() {
         assert!(why.contains("say gateway.url"), "{why}");
     }
 }
+
+#[test]
+fn keys_of_agents_go_to_no_other_machine_in_the_clear() {
+    for open in ["http://192.0.2.2:8080", "http://example.org"] {
+        let text = format!("[gateway]\nurl = \"{open}\"\n");
+        let said = rig().user(&text).error();
+        assert!(
+            said.contains("gateway.url") && said.contains("Use https://"),
+            "{said}"
+        );
+    }
+    for closed in ["https://example.org", "http://localhost:8080"] {
+        let text = format!("[gateway]\nurl = \"{closed}\"\n");
+        assert_eq!(rig().user(&text).config().gateway_url().unwrap(), closed);
+    }
+}
