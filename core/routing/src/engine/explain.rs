@@ -329,6 +329,9 @@ fn learned(
     Ok(relearn(route, decision, class, tally, policy, chance))
 }
 
+/// More tokens than any call has.
+const MOST_TOKENS: u64 = 1_000_000_000_000;
+
 /// A model with its prices.
 struct Priced<'a> {
     target: &'a Target,
@@ -344,7 +347,9 @@ impl Priced<'_> {
         let input = factor.of(base);
         let offer = self.provider.offer_of(&self.target.model, self.prices);
         let one = estimate::output_tokens(chat, input, &offer);
-        let output = one.saturating_mul(self.answers);
+        // However absurd: it has a price, and a sum that no limit lets through, where one beyond all numbers would be unknown.
+        let output = one.saturating_mul(self.answers).min(MOST_TOKENS);
+        let input = input.min(MOST_TOKENS);
         let tokens = Tokens {
             input,
             output,

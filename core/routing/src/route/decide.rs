@@ -71,6 +71,9 @@ pub enum Rejection {
     Region {
         /// Where it runs; `None`: nobody said.
         region: Option<String>,
+        /// Where it may.
+        #[serde(default)]
+        allowed: Vec<String>,
     },
     /// It would cost more than it may.
     TooDear {
@@ -137,10 +140,13 @@ impl fmt::Display for Rejection {
             }
             Rejection::Lacks { what } => write!(f, "has no {what}"),
             Rejection::NotLocal => f.write_str("is not on this machine"),
-            Rejection::Region {
-                region: Some(region),
-            } => write!(f, "runs in {region}"),
-            Rejection::Region { region: None } => f.write_str("its region is not known"),
+            Rejection::Region { region, allowed } => {
+                match region {
+                    Some(region) => write!(f, "runs in {region}")?,
+                    None => f.write_str("its region is not known")?,
+                }
+                write!(f, ", the prompt may go to {} only", allowed.join(", "))
+            }
             Rejection::TooDear {
                 cost: Some(cost),
                 most,
@@ -282,7 +288,8 @@ fn unfit(candidate: &Candidate, need: &Need) -> Vec<Rejection> {
     // What runs here leaves no region.
     if !need.regions.is_empty() && !offer.local && !offer.region.as_ref().is_some_and(is_there) {
         let region = offer.region.clone();
-        why.push(Rejection::Region { region });
+        let allowed = need.regions.clone();
+        why.push(Rejection::Region { region, allowed });
     }
     if let Some(unpriced) = &candidate.unpriced {
         why.push(Rejection::Unpriced(unpriced.clone()));

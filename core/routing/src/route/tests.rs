@@ -99,12 +99,12 @@ fn what_a_request_needs_decides_first() {
         (
             need(|n| n.regions = vec!["eu".to_owned()]),
             |c| c.offer.region = Some("us".to_owned()),
-            "runs in us",
+            "runs in us, the prompt may go to eu only",
         ),
         (
             need(|n| n.regions = vec!["eu".to_owned()]),
             |_| (),
-            "its region is not known",
+            "its region is not known, the prompt may go to eu only",
         ),
         (
             need(|n| n.max_cost = Some(MicroDollars(99))),

@@ -170,7 +170,12 @@ pub(super) fn failure(error: &CallError) -> Failure {
             failure.retry_after_ms = nobody.retry_in_ms;
             failure
         }
-        CallError::Confirm { .. } => of(FailureKind::Forbidden),
+        CallError::Confirm { .. } => {
+            let mut failure = of(FailureKind::Forbidden);
+            let said = &mut failure.message;
+            said.push_str(". Here nobody can be asked for it: ask by the tool complete, which can, or configure the provider without confirm");
+            failure
+        }
         CallError::Failed { failure, .. } => {
             let mut last = failure.clone();
             last.message = callboard_redact::scrub(&error.to_string()).into_owned();

@@ -69,6 +69,28 @@ async fn all_that_a_body_may_use_is_held() {
 }
 
 #[tokio::test]
+async fn what_is_beyond_all_numbers_is_too_dear_and_not_unknown() {
+    let scripted = Scripted::start();
+    let rig = with_a_cent_a_day(simple(&scripted, Wire::OpenAi, &["ok"])).await;
+    for said in [
+        r#""max_tokens":18446744073709551615"#,
+        r#""max_tokens":99999999999999999999"#,
+        r#""max_tokens":1e30"#,
+        r#""max_tokens":10000000000000"#,
+        r#""n":1000000000000000"#,
+        r#""max_tokens":18446744073709551615,"n":18446744073709551615"#,
+    ] {
+        let body = format!(r#"{{"model":"m",{said}}}"#);
+        let error = rig.router.pass(passing(&body)).await.unwrap_err();
+        let CallError::Denied(denied) = &error else {
+            panic!("{said}: {error:?}")
+        };
+        assert_eq!(denied.wanted, 1_000_000_000_000, "{said}");
+    }
+    assert!(scripted.asked().is_empty());
+}
+
+#[tokio::test]
 async fn words_in_one_run_are_held_as_words() {
     let scripted = Scripted::start();
     let rig = rig(simple(&scripted, Wire::OpenAi, &["ok"]));
