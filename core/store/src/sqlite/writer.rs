@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 use tokio::sync::mpsc::Receiver;
 
 use super::conn::{SqliteConn, engine_error};
@@ -173,10 +173,23 @@ impl<C: Borrow<Connection>> Writer<C> {
     }
 
     /// How many jobs ran, and whether any of them wants its changes kept.
-    fn run_jobs(&mut self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(usize, bool), StoreError> {
+    fn run_jobs(&self, jobs: &mut Vec<Box<dyn Job>>) -> Result<(usize, bool), StoreError> {
+        // Alone, it is undone with the transaction.
+        if let [job] = jobs.as_mut_slice() {
+            let mut conn = SqliteConn::of(self.db(), job.actor());
+            let keep = job.run(&mut conn);
+            let Some(error) = conn.lost() else {
+                return Ok((1, keep));
+            };
+            answer(jobs.drain(..), keep.then_some(error).as_ref());
+            return Ok((0, false));
+        }
         let since = Instant::now();
         let (mut ran, mut keep) = (0, false);
+        let mut savepoint = self.prepared("SAVEPOINT operation")?;
+        let mut release = self.prepared("RELEASE operation")?;
         while ran < jobs.len() && (ran == 0 || since.elapsed() < self.batch_time) {
+            run(&mut savepoint)?;
             match self.run_one(jobs[ran].as_mut())? {
                 Step::Kept => keep = true,
                 Step::Undone => {}
@@ -185,13 +198,14 @@ impl<C: Borrow<Connection>> Writer<C> {
                     break;
                 }
             }
+            run(&mut release)?;
             ran += 1;
         }
         Ok((ran, keep))
     }
 
-    fn run_one(&mut self, job: &mut dyn Job) -> Result<Step, StoreError> {
-        self.run("SAVEPOINT operation")?;
+    /// Runs an operation within its savepoint, to which what it did is undone if it wants that.
+    fn run_one(&self, job: &mut dyn Job) -> Result<Step, StoreError> {
         let mut conn = SqliteConn::of(self.db(), job.actor());
         let keep = job.run(&mut conn);
         if let Some(error) = conn.lost() {
@@ -200,7 +214,6 @@ impl<C: Borrow<Connection>> Writer<C> {
         if !keep {
             self.run("ROLLBACK TO operation")?;
         }
-        self.run("RELEASE operation")?;
         Ok(if keep { Step::Kept } else { Step::Undone })
     }
 
@@ -229,9 +242,16 @@ impl<C: Borrow<Connection>> Writer<C> {
     }
 
     fn run(&self, sql: &str) -> Result<(), StoreError> {
-        let mut statement = self.db().prepare_cached(sql).map_err(engine_error)?;
-        statement.raw_execute().map(drop).map_err(engine_error)
+        run(&mut self.prepared(sql)?)
     }
+
+    fn prepared(&self, sql: &str) -> Result<CachedStatement<'_>, StoreError> {
+        self.db().prepare_cached(sql).map_err(engine_error)
+    }
+}
+
+fn run(statement: &mut CachedStatement<'_>) -> Result<(), StoreError> {
+    statement.raw_execute().map(drop).map_err(engine_error)
 }
 
 /// Answers callers. Dropping a result nobody waits for runs code of the operation's author, so a panic
